@@ -1,0 +1,28 @@
+package dev.multivisor.api;
+
+/**
+ * An execution engine: makes machines and runs them. Found by {@link java.util.ServiceLoader} in a module
+ * layer of its own; several versions may be loaded side by side. Implementations are stateless and
+ * thread-safe.
+ */
+public interface Engine {
+    /** The contract's version. An engine names the one that it was built against in {@link EngineInfo}. */
+    int CONTRACT = 1;
+
+    /** Who this engine is. Never changes during its life. */
+    EngineInfo info();
+
+    /**
+     * Builds a machine in its power-on state, with the boot images already in guest memory.
+     *
+     * @throws EngineException if the specification or an image is unusable; nothing is left behind
+     */
+    Machine create(MachineSpec spec, Boot boot, Resources resources);
+
+    /**
+     * Builds a whole machine from state that {@link Machine#save} returned. Guest memory is taken as it is.
+     *
+     * @throws EngineException naming the section and field that cannot be taken; nothing is left behind
+     */
+    Machine restore(MachineSpec spec, byte[] state, Resources resources);
+}

@@ -1,0 +1,15 @@
+package dev.multivisor.api;
+
+/** A virtual processor. */
+public interface VirtualCpu {
+    /**
+     * Runs the guest on the calling thread until something happens that the base must know. Waits while the vCPU
+     * is halted. Returns at an instruction boundary, with the state complete. One thread at a time.
+     */
+    Exit run();
+
+    /**
+     * Makes {@link #run} return {@link Exit.Reason#KICKED} soon, or at once on its next call. From any thread.
+     */
+    void kick();
+}

@@ -1,0 +1,2 @@
+/** Multivisor: cli. */
+package dev.multivisor.cli;

@@ -1,0 +1,10 @@
+/** The command line. */
+module dev.multivisor.cli {
+    requires dev.multivisor.host;
+    requires dev.multivisor.images;
+    requires info.picocli;
+    requires org.jline.terminal;
+
+    opens dev.multivisor.cli to
+            info.picocli;
+}

@@ -1,0 +1,8 @@
+/** The execution engine: exports nothing and provides one service. */
+module dev.multivisor.engine {
+    requires dev.multivisor.api;
+    requires tools.jackson.databind;
+    requires tools.jackson.dataformat.cbor;
+    requires org.apache.commons.compress;
+    requires org.tukaani.xz;
+}

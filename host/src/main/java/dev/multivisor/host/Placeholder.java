@@ -1,0 +1,3 @@
+package dev.multivisor.host;
+
+final class Placeholder {}

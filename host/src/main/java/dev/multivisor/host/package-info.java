@@ -1,0 +1,2 @@
+/** Multivisor: host. */
+package dev.multivisor.host;

@@ -1,0 +1,3 @@
+package dev.multivisor.images;
+
+final class Placeholder {}

@@ -1,0 +1,2 @@
+/** Multivisor: images. */
+package dev.multivisor.images;
