@@ -1,5 +1,6 @@
 package dev.multivisor.engine.cpu;
 
+import dev.multivisor.engine.isa.Instruction;
 import dev.multivisor.engine.mmu.Mmu;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
@@ -258,6 +259,16 @@ public final class Cpu {
         int access = segmentAccess[CS];
         codeSize = longMode() && (access & 1 << 13) != 0 ? 64 : (access & 1 << 14) != 0 ? 32 : 16;
         mmu.modeChanged(this);
+    }
+
+    /** Moves RIP past an instruction that ends a block, cut to the code size. */
+    public void advance(Instruction i) {
+        jump(r[RIP] + i.length);
+    }
+
+    /** Sets RIP, cut to 16 or 32 bits outside 64-bit mode. Checks neither the limit nor whether it is canonical. */
+    public void jump(long target) {
+        r[RIP] = codeSize == 64 ? target : target & (codeSize == 32 ? 0xffffffffL : 0xffff);
     }
 
     // ---- Faults: `throw cpu.fault(...)` ----
