@@ -1,0 +1,128 @@
+package dev.multivisor.host;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.FileTime;
+import java.security.DigestInputStream;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Comparator;
+import java.util.Enumeration;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.jar.JarEntry;
+import java.util.jar.JarFile;
+import java.util.stream.Stream;
+
+/**
+ * Unpacked engines, one folder for each content: a class loader can read neither a JAR inside a JAR nor one that a
+ * build replaces while it is open. A folder appears whole, by a rename, and is never changed.
+ */
+final class EngineCache {
+    private static final Duration KEPT_UNUSED = Duration.ofDays(30);
+
+    private final Path root;
+
+    EngineCache(Path root) {
+        this.root = root;
+    }
+
+    /** The folder with the engine's own JAR and those that were in it; every entry was read and checked once. */
+    Path unpack(Path jar) {
+        try {
+            Files.createDirectories(root);
+            Path target = root.resolve(hash(jar));
+            if (!Files.isDirectory(target)) {
+                removeOld();
+                unpack(jar, target);
+            }
+            Files.setLastModifiedTime(target, FileTime.from(Instant.now()));
+            return target;
+        } catch (IOException | SecurityException e) {
+            throw new HostException("engine " + jar + ": cannot be unpacked (" + e.getMessage() + ")", e);
+        }
+    }
+
+    private void unpack(Path jar, Path target) throws IOException {
+        Path part = Files.createTempDirectory(root, "part-");
+        try {
+            Path copy = Files.copy(jar, part.resolve("engine.jar"));
+            readAll(copy, part);
+            try {
+                Files.move(part, target, StandardCopyOption.ATOMIC_MOVE);
+            } catch (IOException e) {
+                // Another process may have been first; its folder has the same content.
+                if (!Files.isDirectory(target)) {
+                    throw e;
+                }
+            }
+        } finally {
+            delete(part);
+        }
+    }
+
+    private static void readAll(Path jar, Path folder) throws IOException {
+        try (JarFile file = new JarFile(jar.toFile())) {
+            for (Enumeration<JarEntry> entries = file.entries(); entries.hasMoreElements(); ) {
+                JarEntry entry = entries.nextElement();
+                String name = entry.getName();
+                try (InputStream content = file.getInputStream(entry)) {
+                    if (name.startsWith(EngineJar.LIBRARIES) && name.endsWith(".jar")) {
+                        // Only the last part of the name is used, so that no entry can leave the folder.
+                        String plain = name.substring(name.lastIndexOf('/') + 1);
+                        Files.copy(content, folder.resolve(plain));
+                    } else {
+                        content.transferTo(OutputStream.nullOutputStream());
+                    }
+                }
+            }
+        }
+    }
+
+    private static String hash(Path jar) throws IOException {
+        MessageDigest digest;
+        try {
+            digest = MessageDigest.getInstance("SHA-256");
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException(e);
+        }
+        try (InputStream in = new DigestInputStream(Files.newInputStream(jar), digest)) {
+            byte[] buffer = new byte[1 << 16];
+            while (in.read(buffer) >= 0) {
+                // the stream digests what it reads
+            }
+        }
+        return HexFormat.of().formatHex(digest.digest());
+    }
+
+    private void removeOld() throws IOException {
+        Instant limit = Instant.now().minus(KEPT_UNUSED);
+        try (DirectoryStream<Path> folders = Files.newDirectoryStream(root)) {
+            for (Path folder : folders) {
+                if (Files.getLastModifiedTime(folder).toInstant().isBefore(limit)) {
+                    delete(folder);
+                }
+            }
+        }
+    }
+
+    private static void delete(Path folder) throws IOException {
+        if (!Files.exists(folder)) {
+            return;
+        }
+        List<Path> all;
+        try (Stream<Path> walk = Files.walk(folder)) {
+            all = walk.sorted(Comparator.reverseOrder()).toList();
+        }
+        for (Path path : all) {
+            Files.deleteIfExists(path);
+        }
+    }
+}

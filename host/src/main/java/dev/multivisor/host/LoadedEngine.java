@@ -1,0 +1,135 @@
+package dev.multivisor.host;
+
+import dev.multivisor.api.Engine;
+import dev.multivisor.api.EngineInfo;
+import java.lang.module.Configuration;
+import java.lang.module.FindException;
+import java.lang.module.ModuleFinder;
+import java.lang.module.ResolutionException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.ServiceConfigurationError;
+import java.util.ServiceLoader;
+import java.util.Set;
+
+/**
+ * An engine in a module layer of its own: its module and its dependencies see the contract and the JDK, and nothing
+ * of another engine or of this program. Once it is closed and its last machine is gone, nothing here refers to its
+ * classes and the JVM collects them.
+ */
+public final class LoadedEngine implements AutoCloseable {
+    private static final String MODULE = "dev.multivisor.engine";
+
+    private final EngineJar jar;
+    private final EngineInfo info;
+
+    // Guarded by this:
+    private Engine engine;
+    private int machines;
+    private boolean closed;
+
+    private LoadedEngine(EngineJar jar, Engine engine, EngineInfo info) {
+        this.jar = jar;
+        this.engine = engine;
+        this.info = info;
+    }
+
+    /**
+     * Loads an engine, unpacking it to the user's cache when it is seen for the first time.
+     *
+     * @throws HostException if the JAR is damaged or does not keep what its manifest promises
+     */
+    public static LoadedEngine load(EngineJar jar) {
+        return load(jar, UserFolders.cache().resolve("engines"));
+    }
+
+    static LoadedEngine load(EngineJar jar, Path cache) {
+        Path folder = new EngineCache(cache).unpack(jar.path());
+        try {
+            Engine engine = provider(jar, layer(jar, folder));
+            EngineInfo info = engine.info();
+            if (!info.version().equals(jar.version()) || info.contract() != jar.contract()) {
+                throw new HostException("engine " + jar.path() + ": calls itself version " + info.version()
+                        + ", contract " + info.contract() + "; its manifest says version " + jar.version()
+                        + ", contract " + jar.contract());
+            }
+            return new LoadedEngine(jar, engine, info);
+        } catch (FindException
+                | ResolutionException
+                | LayerInstantiationException
+                | ServiceConfigurationError
+                | LinkageError e) {
+            throw new HostException("engine " + jar.path() + ": cannot be loaded (" + e.getMessage() + ")", e);
+        }
+    }
+
+    private static ModuleLayer layer(EngineJar jar, Path folder) {
+        ModuleLayer parent = LoadedEngine.class.getModule().getLayer();
+        if (parent == null) {
+            throw new HostException("engine " + jar.path() + ": can be loaded only if "
+                    + "Multivisor itself is on the module path");
+        }
+        ModuleFinder finder = ModuleFinder.of(folder);
+        if (finder.find(MODULE).isEmpty()) {
+            throw new HostException("engine " + jar.path() + ": has no module " + MODULE);
+        }
+        Configuration configuration = parent.configuration().resolve(finder, ModuleFinder.of(), Set.of(MODULE));
+        return ModuleLayer.defineModulesWithOneLoader(
+                        configuration, List.of(parent), ClassLoader.getPlatformClassLoader())
+                .layer();
+    }
+
+    private static Engine provider(EngineJar jar, ModuleLayer layer) {
+        Module module = layer.findModule(MODULE).orElseThrow();
+        List<ServiceLoader.Provider<Engine>> providers = ServiceLoader.load(layer, Engine.class).stream()
+                .filter(provider -> provider.type().getModule() == module)
+                .toList();
+        if (providers.size() != 1) {
+            throw new HostException("engine " + jar.path() + ": module " + MODULE + " provides "
+                    + (providers.isEmpty() ? "no" : "more than one") + " service " + Engine.class.getName());
+        }
+        return providers.getFirst().get();
+    }
+
+    /** The file that it came from. */
+    public EngineJar jar() {
+        return jar;
+    }
+
+    /** What the engine says about itself. */
+    public EngineInfo info() {
+        return info;
+    }
+
+    synchronized Engine engine() {
+        if (engine == null) {
+            throw new HostException("engine " + jar.version() + ": is unloaded");
+        }
+        return engine;
+    }
+
+    synchronized void retain() {
+        if (closed) {
+            throw new HostException("engine " + jar.version() + ": is unloaded");
+        }
+        machines++;
+    }
+
+    synchronized void release() {
+        machines--;
+        drop();
+    }
+
+    /** Takes no new machine, and lets go of the engine when its last one is closed. */
+    @Override
+    public synchronized void close() {
+        closed = true;
+        drop();
+    }
+
+    private void drop() {
+        if (closed && machines == 0) {
+            engine = null;
+        }
+    }
+}

@@ -1,0 +1,45 @@
+package dev.multivisor.host;
+
+import dev.multivisor.api.Clock;
+import java.time.Instant;
+
+/**
+ * A machine's time: the host's monotonic clock without the machine's pauses. It stands still until the first
+ * {@link #resume}.
+ */
+final class PausableClock implements Clock {
+    /** Guest time is host time minus the origin, or the fixed time while the clock stands. */
+    private record State(boolean running, long origin, long fixed) {}
+
+    private volatile State state = new State(false, 0, 0);
+
+    @Override
+    public long nanoTime() {
+        // A reading counts only if no pause began or ended around it: else time could seem to go back.
+        while (true) {
+            State now = state;
+            long time = now.running ? System.nanoTime() - now.origin : now.fixed;
+            if (now == state) {
+                return time;
+            }
+        }
+    }
+
+    @Override
+    public long wallTime() {
+        Instant now = Instant.now();
+        return now.getEpochSecond() * 1_000_000_000L + now.getNano();
+    }
+
+    synchronized void pause() {
+        if (state.running) {
+            state = new State(false, 0, System.nanoTime() - state.origin);
+        }
+    }
+
+    synchronized void resume() {
+        if (!state.running) {
+            state = new State(true, System.nanoTime() - state.fixed, 0);
+        }
+    }
+}

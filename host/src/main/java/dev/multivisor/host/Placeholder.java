@@ -1,3 +1,0 @@
-package dev.multivisor.host;
-
-final class Placeholder {}
