@@ -1,6 +1,235 @@
 package dev.multivisor.engine.isa;
 
-/** The instruction table. */
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.InputStreamReader;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.EnumSet;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * The instruction table: all forms, and tables that find one by its bytes.
+ *
+ * <p>Rows stand in the resources {@code isa/{integer,system,x87,sse}.txt}: {@code encoding  OP  operands  attributes}, columns
+ * separated by two or more spaces, {@code #} opening a comment. The encoding is made of these words:
+ *
+ * <ul>
+ *   <li>{@code NP}, {@code 66}, {@code F3}, {@code F2}: mandatory prefix, NP meaning none of them. A row without any takes
+ *       66 as operand size and F2 and F3 as repetition, and yields to a row with a mandatory prefix.
+ *   <li>{@code W0}, {@code W1}: REX.W must be 0 or 1.
+ *   <li>Opcode bytes in hexadecimal, with {@code +r} for a register in the low three bits of the last one, {@code +cc} for a
+ *       condition in the low four.
+ *   <li>{@code /r}: a ModRM byte; {@code /0} to {@code /7}: its reg field; {@code =D1}: all of it; {@code mem}, {@code reg}: its mod
+ *       field. Operands M, R, U and N imply mem or reg, except that moves of control and debug registers ignore mod.
+ * </ul>
+ *
+ * <p>Where two rows match, the one that demands more is meant. Operand codes are those of the Intel SDM, volume 2, A.2;
+ * attributes are the names of {@link Form.Attribute}, and {@code w:} and {@code u:} with the flags written and undefined.
+ */
 public final class InstructionTable {
+    /** An encoding that no row describes: #UD. */
+    public static final Form INVALID = pseudo(0, "invalid");
+
+    /** More than 15 bytes: #GP(0). */
+    public static final Form TOO_LONG = pseudo(1, "too long");
+
+    /** Bytes ran out before the instruction ended. */
+    public static final Form INCOMPLETE = pseudo(2, "incomplete");
+
+    /** The table of the resources. */
+    public static final InstructionTable STANDARD = load();
+
+    private final List<Form> forms = new ArrayList<>(List.of(INVALID, TOO_LONG, INCOMPLETE));
+    private final List<Encoding> encodings = new ArrayList<>();
+
+    /**
+     * Rows by mode, map, prefix and opcode ({@link #key}). An element is null where there is nothing, has one entry where
+     * ModRM does not matter, else an entry (or null) for each value of REX.W and ModRM.
+     */
+    final Encoding[][] lookup = new Encoding[2 << 12][];
+
     private InstructionTable() {}
+
+    private static Form pseudo(int index, String name) {
+        return new Form(index, name, Op.UD, List.of(), EnumSet.of(Form.Attribute.ENDS), "", "");
+    }
+
+    /** All forms by their index. The first three are {@link #INVALID}, {@link #TOO_LONG} and {@link #INCOMPLETE}. */
+    public List<Form> forms() {
+        return Collections.unmodifiableList(forms);
+    }
+
+    /** The rows' encodings in the order of the table. */
+    List<Encoding> encodings() {
+        return encodings;
+    }
+
+    static int key(boolean mode64, int map, int prefix, int opcode) {
+        return (mode64 ? 1 << 12 : 0) | map << 10 | prefix << 8 | opcode;
+    }
+
+    private static InstructionTable load() {
+        InstructionTable table = new InstructionTable();
+        for (String name : List.of("integer.txt", "system.txt", "x87.txt", "sse.txt")) {
+            try (InputStream in = InstructionTable.class.getResourceAsStream(name)) {
+                if (in != null) {
+                    table.read(name, in);
+                }
+            } catch (IOException e) {
+                throw new UncheckedIOException("instruction table " + name, e);
+            }
+        }
+        table.build();
+        return table;
+    }
+
+    /** A table of the given rows only. */
+    static InstructionTable of(List<String> rows) {
+        InstructionTable table = new InstructionTable();
+        Map<String, Attributes> seen = new HashMap<>();
+        rows.forEach(row -> table.row(row, seen));
+        table.build();
+        return table;
+    }
+
+    private record Attributes(Set<Form.Attribute> set, String writes, String undefined) {
+        static Attributes parse(String column) {
+            List<String> words = Encoding.words(column);
+            String writes = "";
+            String undefined = "";
+            for (String word : words) {
+                if (word.startsWith("w:")) {
+                    writes = word.substring(2);
+                } else if (word.startsWith("u:")) {
+                    undefined = word.substring(2);
+                }
+            }
+            return new Attributes(Encoding.attributes(words), writes, undefined);
+        }
+    }
+
+    private void read(String name, InputStream in) throws IOException {
+        BufferedReader reader = new BufferedReader(new InputStreamReader(in, StandardCharsets.US_ASCII));
+        Map<String, Attributes> seen = new HashMap<>();
+        int number = 0;
+        for (String line = reader.readLine(); line != null; line = reader.readLine()) {
+            number++;
+            try {
+                row(line, seen);
+            } catch (IllegalArgumentException e) {
+                throw new IllegalArgumentException(name + ", line " + number + ": " + line, e);
+            }
+        }
+    }
+
+    private void row(String line, Map<String, Attributes> seen) {
+        int comment = line.indexOf('#');
+        List<String> columns = columns(comment < 0 ? line : line.substring(0, comment));
+        if (columns.isEmpty()) {
+            return;
+        }
+        // A row without operands may still have attributes, which no operand code can be mistaken for.
+        String operands = columns.size() > 2 ? columns.get(2) : "";
+        String attributes = columns.size() > 3 ? columns.get(3) : "";
+        if (columns.size() == 3 && isAttributes(operands)) {
+            attributes = operands;
+            operands = "";
+        }
+        Attributes parsed = seen.computeIfAbsent(attributes, Attributes::parse);
+        Form form = new Form(
+                forms.size(),
+                columns.get(0),
+                Op.valueOf(columns.get(1)),
+                operands.isEmpty() ? List.of() : List.of(split(operands)),
+                parsed.set,
+                parsed.writes,
+                parsed.undefined);
+        forms.add(form);
+        encodings.add(new Encoding(form));
+    }
+
+    private static boolean isAttributes(String column) {
+        String first = Encoding.words(column).get(0);
+        return first.indexOf(':') >= 0 || first.length() >= 3 && first.equals(first.toUpperCase(Locale.ROOT))
+                && first.indexOf(',') < 0 && !first.equals("ST0") && !first.startsWith("XMM");
+    }
+
+    private static String[] split(String operands) {
+        int commas = 0;
+        for (int n = 0; n < operands.length(); n++) {
+            commas += operands.charAt(n) == ',' ? 1 : 0;
+        }
+        String[] result = new String[commas + 1];
+        int start = 0;
+        for (int n = 0; n <= commas; n++) {
+            int end = n == commas ? operands.length() : operands.indexOf(',', start);
+            result[n] = operands.substring(start, end).trim();
+            start = end + 1;
+        }
+        return result;
+    }
+
+    /** Cuts at runs of two or more spaces. */
+    private static List<String> columns(String line) {
+        List<String> result = new ArrayList<>(4);
+        String rest = line.strip();
+        while (!rest.isEmpty()) {
+            int gap = rest.indexOf("  ");
+            result.add(gap < 0 ? rest : rest.substring(0, gap));
+            rest = gap < 0 ? "" : rest.substring(gap).stripLeading();
+        }
+        return result;
+    }
+
+    private void build() {
+        Map<Integer, List<Encoding>> slots = new HashMap<>();
+        for (Encoding encoding : encodings) {
+            for (int mode = 0; mode < 2; mode++) {
+                if (mode == 1 ? encoding.not64 : encoding.only64) {
+                    continue;
+                }
+                int first = encoding.opcode & -encoding.width;
+                // "91+r" starts at 91, which is not a multiple of 8: the bytes up to the next one are meant.
+                first = Math.max(first, encoding.opcode);
+                int end = (encoding.opcode & -encoding.width) + encoding.width;
+                for (int opcode = first; opcode < end; opcode++) {
+                    for (int prefix = 0; prefix < 4; prefix++) {
+                        if (encoding.prefix == Encoding.ANY_PREFIX || encoding.prefix == prefix) {
+                            slots.computeIfAbsent(key(mode == 1, encoding.map, prefix, opcode), k -> new ArrayList<>(4))
+                                    .add(encoding);
+                        }
+                    }
+                }
+            }
+        }
+        Map<List<Encoding>, Encoding[]> shared = new HashMap<>();
+        slots.forEach((key, candidates) -> lookup[key] = shared.computeIfAbsent(candidates, InstructionTable::resolve));
+    }
+
+    private static Encoding[] resolve(List<Encoding> candidates) {
+        Encoding[] ordered = candidates.toArray(new Encoding[0]);
+        Arrays.sort(ordered, (x, y) -> Integer.compare(x.specificity(), y.specificity()));
+        Encoding last = ordered[ordered.length - 1];
+        if (!last.hasModRm || ordered.length == 1 && last.specificity() % 16 == 0) {
+            return new Encoding[] {last};
+        }
+        Encoding[] result = new Encoding[512];
+        for (Encoding encoding : ordered) {
+            for (int n = 0; n < 512; n++) {
+                if (encoding.matches(n & 0xff, n >>> 8)) {
+                    result[n] = encoding;
+                }
+            }
+        }
+        return result;
+    }
 }
