@@ -1,0 +1,2 @@
+/** Loads kernels into the memory of a new machine. */
+package dev.multivisor.engine.boot;
