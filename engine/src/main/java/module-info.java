@@ -5,4 +5,12 @@ module dev.multivisor.engine {
     requires tools.jackson.dataformat.cbor;
     requires org.apache.commons.compress;
     requires org.tukaani.xz;
+
+    // State records travel as CBOR.
+    opens dev.multivisor.engine.device.ioapic to tools.jackson.databind;
+    opens dev.multivisor.engine.device.irq to tools.jackson.databind;
+    opens dev.multivisor.engine.device.lapic to tools.jackson.databind;
+    opens dev.multivisor.engine.device.pic to tools.jackson.databind;
+    opens dev.multivisor.engine.device.pit to tools.jackson.databind;
+    opens dev.multivisor.engine.device.serial to tools.jackson.databind;
 }

@@ -125,8 +125,8 @@ class LocalApicTest {
         for (int cpu = 0; cpu < CPUS; cpu++) {
             assertEquals(cpu == 2 ? 0x42 : 0x41, apics.apic(cpu).acknowledge());
         }
-        write(2, 0x300, 0x84043);
-        assertEquals(0x43, apics.apic(0).acknowledge());
+        write(2, 0x300, 0x84053);
+        assertEquals(0x53, apics.apic(0).acknowledge());
     }
 
     @Test

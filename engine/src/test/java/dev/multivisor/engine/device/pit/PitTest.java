@@ -55,7 +55,7 @@ class PitTest {
         ports.out(0x42, 1, 0xff);
         ports.in(0x42, 1);
         assertEquals(0xff, ports.in(0x42, 1));
-        time.now += 256_000_000_000L / 1_193_182;
+        time.now += 257_000_000_000L / 1_193_182;
         ports.in(0x42, 1);
         assertEquals(0xfe, ports.in(0x42, 1));
     }
