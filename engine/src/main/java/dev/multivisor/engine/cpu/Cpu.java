@@ -153,6 +153,7 @@ public final class Cpu {
         this.number = number;
         this.mmu = mmu;
         this.platform = platform;
+        mmu.attach(this);
     }
 
     /** Makes the loop return soon. From any thread. */

@@ -106,7 +106,7 @@ public final class Mmu {
         return memory;
     }
 
-    /** Connects the vCPU, whose fault object and registers are used. Called once, before any vCPU runs. */
+    /** Connects the vCPU, whose fault object and registers are used. Called by its constructor. */
     public void attach(Cpu owner) {
         cpu = owner;
         memory.watch.add(this);
@@ -506,7 +506,7 @@ public final class Mmu {
      * @return how many bytes were copied; 0 when it has to be done element by element (at least for one element, which
      *     also brings missing translations or the fault)
      */
-    public int copyForward(long target, long source, int bytes) {
+    public int copyWithinPages(long target, long source, int bytes) {
         long[] t = tags;
         int s = Tlb.index(source);
         int d = Tlb.index(target);
@@ -534,7 +534,7 @@ public final class Mmu {
      *
      * @return how many bytes were filled; 0 when it has to be done element by element
      */
-    public int fill(long target, int bytes, long pattern, int size) {
+    public int fillWithinPage(long target, int size, long pattern, int bytes) {
         long[] t = tags;
         int d = Tlb.index(target);
         if (t[d + 1] != (target & PAGES)) {

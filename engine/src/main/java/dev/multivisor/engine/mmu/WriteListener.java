@@ -5,7 +5,7 @@ package dev.multivisor.engine.mmu;
 public interface WriteListener {
     /**
      * Bytes of one watched page were, or may have been, written. Called by the thread that wrote: any vCPU's, in the
-     * middle of an instruction, or a device's.
+     * middle of an instruction, or a device's. It must not access memory through an {@link Mmu}.
      *
      * @param physical guest-physical address of the first byte
      * @param size how many bytes, all in the same page
