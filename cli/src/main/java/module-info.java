@@ -4,7 +4,6 @@ module dev.multivisor.cli {
     requires dev.multivisor.images;
     requires info.picocli;
     requires org.jline.terminal;
-    requires tools.jackson.databind;
 
     opens dev.multivisor.cli to
             info.picocli;

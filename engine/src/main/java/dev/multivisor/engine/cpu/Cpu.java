@@ -99,16 +99,10 @@ public final class Cpu {
     /** Size of code: 16, 32 or 64 bits. Follows CS and EFER; see {@link #updateMode}. */
     public int codeSize = 16;
 
-    /**
-     * The two halves of XMM0 to XMM15: low at 2n, high at 2n + 1. After them a scratch pair for a memory operand,
-     * which is no part of the state.
-     */
-    public final long[] xmm = new long[34];
+    /** The two halves of XMM0 to XMM15: low at 2n, high at 2n + 1. */
+    public final long[] xmm = new long[32];
 
     public int mxcsr = 0x1f80;
-
-    /** MXCSR exception flags found by the SSE instruction being executed. Zero between instructions. */
-    public int simdExceptions;
 
     /** x87 significands by physical register; an MMX register is the one of the same number. */
     public final long[] stSignificand = new long[8];
@@ -132,6 +126,24 @@ public final class Cpu {
 
     /** An application processor that waits for a start-up IPI. */
     public boolean waitForSipi;
+
+    /** A fault while delivering a double fault: the loop returns and the machine resets (Intel SDM vol. 3, 6.15). */
+    public boolean shutdown;
+
+    /** Between the delivery of an NMI and the next IRET: no other NMI (Intel SDM vol. 3, 6.7.1). */
+    public boolean nmiBlocked;
+
+    /**
+     * The machine has an interrupt for this vCPU that waits for IF. Whatever sets IF calls {@link #interruptsEnabled},
+     * and only with a waiting interrupt does that leave the loop.
+     */
+    public boolean interruptWindow;
+
+    /** MSRs that nothing but RDMSR and WRMSR looks at. */
+    public final Msrs msrs = new Msrs();
+
+    /** What CPUID shows. Set by the machine before the vCPU runs. */
+    public CpuModel model = CpuModel.DEFAULT;
 
     /** Instructions completed since reset. */
     public long instructions;
@@ -159,7 +171,6 @@ public final class Cpu {
         this.number = number;
         this.mmu = mmu;
         this.platform = platform;
-        mmu.attach(this);
     }
 
     /** Makes the loop return soon. From any thread. */
@@ -175,6 +186,14 @@ public final class Cpu {
     /** Called by the vCPU's own thread before it looks for what there is to do. */
     public void clearAttention() {
         ATTENTION.setVolatile(this, 0);
+    }
+
+    /** To be called after IF was set (STI, POPF, IRET): leaves the loop if an interrupt waits. */
+    public void interruptsEnabled() {
+        if (interruptWindow) {
+            interruptWindow = false;
+            interrupt();
+        }
     }
 
     // ---- Flags ----

@@ -1,0 +1,3 @@
+package dev.multivisor.cli;
+
+final class Placeholder {}

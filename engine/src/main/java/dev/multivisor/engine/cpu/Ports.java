@@ -1,0 +1,31 @@
+package dev.multivisor.engine.cpu;
+
+/** Whether a program may reach an I/O port (Intel SDM vol. 1, 18.5). */
+public final class Ports {
+    private Ports() {}
+
+    /**
+     * Checks IN, OUT, INS or OUTS.
+     *
+     * @throws CpuFault #GP(0) if CPL is above IOPL (or the program is a virtual 8086) and the TSS does not allow the port
+     */
+    public static void check(Cpu cpu, int port, int size) {
+        if (!cpu.protectedMode() || !cpu.virtual8086() && cpu.cpl <= (cpu.systemFlags >> 12 & 3)) {
+            return;
+        }
+        long base = cpu.segmentBase[Cpu.TR];
+        long limit = cpu.segmentLimit[Cpu.TR] & 0xffffffffL;
+        // Only 32- and 64-bit task-state segments have a map.
+        if ((cpu.segmentAccess[Cpu.TR] & 8) == 0 || limit < 0x67) {
+            throw cpu.fault(CpuFault.GP);
+        }
+        long offset = cpu.mmu.loadSystem(base + 0x66, 2) + port / 8;
+        if (offset + 1 > limit) {
+            throw cpu.fault(CpuFault.GP);
+        }
+        long bits = cpu.mmu.loadSystem(base + offset, 2) >>> (port & 7);
+        if ((bits & (1L << size) - 1) != 0) {
+            throw cpu.fault(CpuFault.GP);
+        }
+    }
+}
