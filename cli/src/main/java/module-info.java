@@ -4,6 +4,7 @@ module dev.multivisor.cli {
     requires dev.multivisor.images;
     requires info.picocli;
     requires org.jline.terminal;
+    requires tools.jackson.databind;
 
     opens dev.multivisor.cli to
             info.picocli;

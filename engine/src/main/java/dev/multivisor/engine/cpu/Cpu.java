@@ -99,10 +99,16 @@ public final class Cpu {
     /** Size of code: 16, 32 or 64 bits. Follows CS and EFER; see {@link #updateMode}. */
     public int codeSize = 16;
 
-    /** The two halves of XMM0 to XMM15: low at 2n, high at 2n + 1. */
-    public final long[] xmm = new long[32];
+    /**
+     * The two halves of XMM0 to XMM15: low at 2n, high at 2n + 1. After them a scratch pair for a memory operand,
+     * which is no part of the state.
+     */
+    public final long[] xmm = new long[34];
 
     public int mxcsr = 0x1f80;
+
+    /** MXCSR exception flags found by the SSE instruction being executed. Zero between instructions. */
+    public int simdExceptions;
 
     /** x87 significands by physical register; an MMX register is the one of the same number. */
     public final long[] stSignificand = new long[8];
@@ -171,6 +177,7 @@ public final class Cpu {
         this.number = number;
         this.mmu = mmu;
         this.platform = platform;
+        mmu.attach(this);
     }
 
     /** Makes the loop return soon. From any thread. */

@@ -1,24 +1,116 @@
 package dev.multivisor.engine.mmu;
 
+import dev.multivisor.api.EngineException;
 import dev.multivisor.engine.cpu.Cpu;
+import dev.multivisor.engine.cpu.CpuFault;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.util.Arrays;
 
 /**
  * One vCPU's view of memory: a software TLB in front of the page walk. Addresses are linear. Accesses may be unaligned and
  * may cross a page; both pages are checked before anything is changed.
+ *
+ * <p><b>Look-up.</b> An access computes its entry from the page of its first byte and compares the tag with the page of
+ * its last: a hit means that it stays in one page, that the page is RAM and that the access is permitted. Everything
+ * else goes to the slow path. There are three sets of translations, for user mode, for supervisor mode, and for
+ * supervisor mode with EFLAGS.AC set while CR4.SMAP is on; changing privilege only changes which set is looked at.
+ *
+ * <p><b>Ordering.</b> Loads and stores are plain accesses to host memory; on an x86 host they have x86's order. The
+ * JVM's compiler is free to reorder plain accesses within one compiled method, but does not move them over the calls
+ * and dispatch between two guest instructions. Locked operations are volatile compare-and-set (see {@link Atomics}).
+ *
+ * <p><b>Threads.</b> All methods are for the vCPU's own thread, but {@link #request}.
  */
 public final class Mmu {
+    /** MAXPHYADDR, as CPUID leaf 0x80000008 says. */
+    public static final int PHYSICAL_BITS = 46;
+
+    private static final long PAGES = -4096L;
+
+    /** What stands in for a set while no access may be fast. Never written. */
+    private static final Tlb NEVER = new Tlb();
+
+    private static final VarHandle REQUESTS;
+
+    static {
+        try {
+            REQUESTS = MethodHandles.lookup().findVarHandle(Mmu.class, "requests", Request.class);
+        } catch (ReflectiveOperationException e) {
+            throw new ExceptionInInitializerError(e);
+        }
+    }
+
+    /** A page whose fast write entries are to be dropped; {@link #EVERY_PAGE} stands for all that are watched. */
+    private record Request(long physicalPage, Request next, int depth) {}
+
+    private static final long EVERY_PAGE = -1;
+    private static final int MAX_REQUESTS = 64;
+
+    /** DR6 bits of data breakpoints that the current instruction has met; taken up, and cleared, after it. */
+    public int pendingDebug;
+
     private final PhysicalMemory memory;
+    private final MemorySegment ram;
+    private final Tlb supervisor = new Tlb();
+    private final Tlb suspended = new Tlb();
+    private final Tlb user = new Tlb();
+    private final Tlb[] sets = {supervisor, suspended, user};
+    private final long[] pdptr = new long[4];
+    private final PageWalk walk;
+    private final LargePages largePages = new LargePages();
+    private final DataBreakpoints breakpoints = new DataBreakpoints();
+
+    /** Frames, by hash, that may have a fast write entry: most requests find that there is none. */
+    private final long[] written = new long[1024];
+
+    /** The current set for data, and the tags that fast accesses look at. */
+    private Tlb data = supervisor;
+
+    private long[] tags = supervisor.tags;
+
+    /** The current set for instructions. */
+    private Tlb code = supervisor;
+
+    private Cpu cpu;
+    private boolean alignmentChecked;
+    private boolean longMode;
+    private long pagingMode;
+
+    @SuppressWarnings("unused") // accessed through REQUESTS
+    private volatile Request requests;
 
     public Mmu(PhysicalMemory memory) {
         this.memory = memory;
+        ram = memory.ram();
+        walk = new PageWalk(memory, pdptr);
+    }
+
+    /** One with the state of another. */
+    public Mmu(PhysicalMemory memory, MmuState state) {
+        this(memory);
+        if (state.pdptrs() == null || state.pdptrs().length != 4) {
+            throw new EngineException("mmu: pdptrs: not 4 registers");
+        }
+        System.arraycopy(state.pdptrs(), 0, pdptr, 0, 4);
+        pendingDebug = state.pendingDebug();
+    }
+
+    public MmuState save() {
+        return new MmuState(pdptr.clone(), pendingDebug);
     }
 
     public PhysicalMemory memory() {
         return memory;
     }
 
-    /** Connects the vCPU, whose fault object and registers are used. Called once. */
-    public void attach(Cpu owner) {}
+    /** Connects the vCPU, whose fault object and registers are used. Called by its constructor. */
+    public void attach(Cpu owner) {
+        cpu = owner;
+        memory.watch.add(this);
+    }
 
     // ---- Data, at the current privilege ----
 
@@ -44,80 +136,603 @@ public final class Mmu {
 
     /** Zero-extended. */
     public long load8(long linear) {
-        return memory.load(linear, 1);
+        long[] t = tags;
+        int i = Tlb.index(linear);
+        return t[i] == (linear & PAGES)
+                ? ram.get(ValueLayout.JAVA_BYTE, linear + t[i + 3]) & 0xff
+                : loadSlow(data, linear, 1);
     }
 
     /** Zero-extended. */
     public long load16(long linear) {
-        return memory.load(linear, 2);
+        long[] t = tags;
+        int i = Tlb.index(linear);
+        return t[i] == (linear + 1 & PAGES)
+                ? ram.get(PhysicalMemory.SHORT, linear + t[i + 3]) & 0xffff
+                : loadSlow(data, linear, 2);
     }
 
     /** Zero-extended. */
     public long load32(long linear) {
-        return memory.load(linear, 4);
+        long[] t = tags;
+        int i = Tlb.index(linear);
+        return t[i] == (linear + 3 & PAGES)
+                ? ram.get(PhysicalMemory.INT, linear + t[i + 3]) & 0xffffffffL
+                : loadSlow(data, linear, 4);
     }
 
     public long load64(long linear) {
-        return memory.load(linear, 8);
+        long[] t = tags;
+        int i = Tlb.index(linear);
+        return t[i] == (linear + 7 & PAGES)
+                ? ram.get(PhysicalMemory.LONG, linear + t[i + 3])
+                : loadSlow(data, linear, 8);
     }
 
     public void store8(long linear, long value) {
-        memory.store(linear, 1, value);
+        long[] t = tags;
+        int i = Tlb.index(linear);
+        if (t[i + 1] == (linear & PAGES)) {
+            ram.set(ValueLayout.JAVA_BYTE, linear + t[i + 3], (byte) value);
+        } else {
+            storeSlow(data, linear, 1, value);
+        }
     }
 
     public void store16(long linear, long value) {
-        memory.store(linear, 2, value);
+        long[] t = tags;
+        int i = Tlb.index(linear);
+        if (t[i + 1] == (linear + 1 & PAGES)) {
+            ram.set(PhysicalMemory.SHORT, linear + t[i + 3], (short) value);
+        } else {
+            storeSlow(data, linear, 2, value);
+        }
     }
 
     public void store32(long linear, long value) {
-        memory.store(linear, 4, value);
+        long[] t = tags;
+        int i = Tlb.index(linear);
+        if (t[i + 1] == (linear + 3 & PAGES)) {
+            ram.set(PhysicalMemory.INT, linear + t[i + 3], (int) value);
+        } else {
+            storeSlow(data, linear, 4, value);
+        }
     }
 
     public void store64(long linear, long value) {
-        memory.store(linear, 8, value);
+        long[] t = tags;
+        int i = Tlb.index(linear);
+        if (t[i + 1] == (linear + 7 & PAGES)) {
+            ram.set(PhysicalMemory.LONG, linear + t[i + 3], value);
+        } else {
+            storeSlow(data, linear, 8, value);
+        }
     }
 
     /** Raises the fault that a write of some bytes would raise, if any, so that the write itself cannot fail. */
-    public void checkWrite(long linear, int size) {}
+    public void checkWrite(long linear, int size) {
+        if (tags[Tlb.index(linear) + Tlb.WRITE] != (linear + size - 1 & PAGES)) {
+            checkSlow(linear, size, Tlb.WRITE);
+        }
+    }
+
+    /** Raises the fault that a read of some bytes would raise, if any. */
+    public void checkRead(long linear, int size) {
+        if (tags[Tlb.index(linear)] != (linear + size - 1 & PAGES)) {
+            checkSlow(linear, size, Tlb.READ);
+        }
+    }
+
+    private void checkSlow(long linear, int size, int kind) {
+        canonical(linear, size);
+        long last = linear + size - 1 & PAGES;
+        for (long at = linear; ; at = (at & PAGES) + 4096) {
+            translate(data, longMode ? at : at & 0xffffffffL, kind);
+            if ((at & PAGES) == last) {
+                break;
+            }
+        }
+        if (alignmentChecked && size <= 8) {
+            checkAlignment(linear, size);
+        }
+    }
 
     /** Loads for a read-modify-write instruction: faults are those of a write, and a store that follows cannot fail. */
     public long loadForWrite(long linear, int size) {
+        long[] t = tags;
+        int i = Tlb.index(linear);
+        if (t[i + 1] == (linear + size - 1 & PAGES)) {
+            return memory.loadRam(linear + t[i + 3], size);
+        }
         checkWrite(linear, size);
         return load(linear, size);
     }
 
+    // ---- Slow paths ----
+
+    private long loadSlow(Tlb set, long linear, int size) {
+        canonical(linear, size);
+        long value;
+        if ((linear & 4095) + size <= 4096) {
+            long physical = translate(set, linear, Tlb.READ);
+            checkAlignment(linear, size);
+            value = memory.load(cpu.number, physical, size);
+        } else {
+            int first = 4096 - (int) (linear & 4095);
+            long low = translate(set, linear, Tlb.READ);
+            long high = translate(set, nextPage(linear), Tlb.READ);
+            checkAlignment(linear, size);
+            value = 0;
+            for (int n = 0; n < size; n++) {
+                value |= memory.load(cpu.number, n < first ? low + n : high + n - first, 1) << n * 8;
+            }
+        }
+        if (breakpoints.any) {
+            pendingDebug |= breakpoints.hits(linear, size, false);
+        }
+        return value;
+    }
+
+    private void storeSlow(Tlb set, long linear, int size, long value) {
+        canonical(linear, size);
+        if ((linear & 4095) + size <= 4096) {
+            long physical = translate(set, linear, Tlb.WRITE);
+            checkAlignment(linear, size);
+            memory.store(cpu.number, physical, size, value);
+        } else {
+            int first = 4096 - (int) (linear & 4095);
+            long low = translate(set, linear, Tlb.WRITE);
+            long high = translate(set, nextPage(linear), Tlb.WRITE);
+            checkAlignment(linear, size);
+            for (int n = 0; n < size; n++) {
+                memory.store(cpu.number, n < first ? low + n : high + n - first, 1, value >>> n * 8);
+            }
+        }
+        if (breakpoints.any) {
+            pendingDebug |= breakpoints.hits(linear, size, true);
+        }
+    }
+
+    private long nextPage(long linear) {
+        long next = (linear & PAGES) + 4096;
+        return longMode ? next : next & 0xffffffffL;
+    }
+
+    private void canonical(long linear, int size) {
+        long last = linear + size - 1;
+        if (longMode && (linear << 16 >> 16 != linear || last << 16 >> 16 != last)) {
+            throw cpu.nonCanonical();
+        }
+    }
+
+    private void checkAlignment(long linear, int size) {
+        if (alignmentChecked && (linear & size - 1) != 0) {
+            throw cpu.fault(CpuFault.AC);
+        }
+    }
+
+    /** The physical address for an access of a kind that stays in one page; fills the set. */
+    private long translate(Tlb set, long linear, int kind) {
+        int index = Tlb.index(linear);
+        long page = linear & PAGES;
+        if ((set.tags[index + kind] & ~Tlb.SLOW) != page) {
+            boolean asUser = set == user;
+            walk.walk(cpu, linear, kind, asUser, set == suspended);
+            fill(set, index, page, kind);
+        } else if (set.tags[index + kind] != page) {
+            permit(set, index, page, kind);
+        }
+        return set.physical[index >>> Tlb.STRIDE_BITS] & PAGES | linear & 4095;
+    }
+
+    private void fill(Tlb set, int index, long page, int kind) {
+        long physical = walk.frame;
+        boolean global = walk.global;
+        boolean same = set.holds(index, page)
+                && set.physical[index >>> Tlb.STRIDE_BITS] == (physical | (global ? 1 : 0));
+        if (!same) {
+            if (set.fastWrite(index)) {
+                beforeForgetting();
+            }
+            set.take(index, page, physical, memory.ramOffset(physical), global);
+            largePages.note(page, walk.pageBits);
+        }
+        permit(set, index, page, kind);
+        if (kind == Tlb.WRITE) {
+            permit(set, index, page, Tlb.READ);
+        } else if (kind == Tlb.READ && walk.mayWrite(cpu, set == user)) {
+            permit(set, index, page, Tlb.WRITE);
+        }
+    }
+
+    /** Enters that accesses of a kind are permitted, and whether they may be fast. */
+    private void permit(Tlb set, int index, long page, int kind) {
+        long physical = set.physical[index >>> Tlb.STRIDE_BITS] & PAGES;
+        long offset = memory.ramOffset(physical);
+        boolean fast = kind == Tlb.EXECUTE
+                || offset >= 0 && (!breakpoints.any || breakpoints.hits(page, 4096, kind == Tlb.WRITE) == 0);
+        if (fast && kind == Tlb.WRITE) {
+            fast = memory.watch.flags(offset) == 0;
+            written[filterWord(physical)] |= 1L << (physical >>> 12);
+        }
+        set.tags[index + kind] = fast ? page : page | Tlb.SLOW;
+    }
+
+    private static int filterWord(long physical) {
+        return (int) (physical >>> 18) & 1023;
+    }
+
+    // ---- Locked operations ----
+
     /** Atomic compare-and-set of 1, 2, 4 or 8 bytes for LOCK: the store happens if memory holds the expected value. */
     public boolean compareAndSet(long linear, int size, long expected, long value) {
-        if (load(linear, size) != expected) {
-            return false;
+        long[] t = tags;
+        int i = Tlb.index(linear);
+        return t[i + 1] == (linear + size - 1 & PAGES)
+                ? Atomics.compareAndSet(ram, linear + t[i + 3], size, expected, value, memory.splitLock)
+                : compareAndSetSlow(linear, size, expected, value);
+    }
+
+    private boolean compareAndSetSlow(long linear, int size, long expected, long value) {
+        checkSlow(linear, size, Tlb.WRITE);
+        int first = Math.min(size, 4096 - (int) (linear & 4095));
+        long low = translate(data, linear, Tlb.WRITE);
+        long high = first == size ? low : translate(data, nextPage(linear), Tlb.WRITE);
+        long lowOffset = memory.ramOffset(low);
+        long highOffset = memory.ramOffset(high);
+        if (breakpoints.any) {
+            pendingDebug |= breakpoints.hits(linear, size, true);
         }
-        store(linear, size, value);
-        return true;
+        if (lowOffset < 0 || highOffset < 0) {
+            // A device: not atomic, as on a bus without a lock.
+            if (load(linear, size) != (expected & -1L >>> 64 - size * 8)) {
+                return false;
+            }
+            store(linear, size, value);
+            return true;
+        }
+        if (first == size) {
+            boolean set = Atomics.compareAndSet(ram, lowOffset, size, expected, value, memory.splitLock);
+            memory.watch.wrote(low, lowOffset, size);
+            return set;
+        }
+        int shift = (int) (lowOffset & 7) * 8;
+        boolean set = Atomics.split(
+                ram, lowOffset & -8, highOffset, shift, size, expected, value, memory.splitLock);
+        memory.watch.wrote(low, lowOffset, first);
+        memory.watch.wrote(high, highOffset, size - first);
+        return set;
+    }
+
+    /** What memory held at the last {@link #compareAndSet128} that returned false. */
+    public long observedLow, observedHigh;
+
+    /**
+     * CMPXCHG16B. The address is a multiple of 16. Atomic among operations of the same kind; another CPU's access to
+     * one half may see the low half changed and the high one not yet (see {@link Atomics}).
+     */
+    public boolean compareAndSet128(long linear, long expectedLow, long expectedHigh, long low, long high) {
+        checkWrite(linear, 16);
+        long physical = translate(data, linear, Tlb.WRITE);
+        long offset = memory.ramOffset(physical);
+        if (breakpoints.any) {
+            pendingDebug |= breakpoints.hits(linear, 16, true);
+        }
+        if (offset < 0) {
+            observedLow = load64(linear);
+            observedHigh = load64(linear + 8);
+            boolean equal = observedLow == expectedLow && observedHigh == expectedHigh;
+            store64(linear, equal ? low : observedLow);
+            store64(linear + 8, equal ? high : observedHigh);
+            return equal;
+        }
+        boolean set;
+        synchronized (memory.splitLock) {
+            do {
+                set = Atomics.pair(ram, offset, -1, expectedLow, low, offset + 8, -1, expectedHigh, high);
+                observedLow = Atomics.loadWord(ram, offset);
+                observedHigh = Atomics.loadWord(ram, offset + 8);
+                // Another CPU's write to one half can fail the pair and then restore what was expected: try again.
+            } while (!set && observedLow == expectedLow && observedHigh == expectedHigh);
+        }
+        memory.watch.wrote(physical, offset, 16);
+        return set;
     }
 
     // ---- System structures, as supervisor whatever the CPL (Intel SDM vol. 3, 4.6.1, implicit accesses) ----
 
     /** Loads 1, 2, 4 or 8 bytes of a descriptor table or task-state segment, zero-extended. */
     public long loadSystem(long linear, int size) {
-        return memory.load(linear, size);
+        long[] t = supervisor.tags;
+        int i = Tlb.index(linear);
+        if (t[i] == (linear + size - 1 & PAGES)) {
+            return memory.loadRam(linear + t[i + 3], size);
+        }
+        boolean checked = alignmentChecked;
+        alignmentChecked = false;
+        try {
+            return loadSlow(supervisor, linear, size);
+        } finally {
+            alignmentChecked = checked;
+        }
     }
 
     /** Stores to a descriptor table or task-state segment. */
     public void storeSystem(long linear, int size, long value) {
-        memory.store(linear, size, value);
+        boolean checked = alignmentChecked;
+        alignmentChecked = false;
+        try {
+            storeSlow(supervisor, linear, size, value);
+        } finally {
+            alignmentChecked = checked;
+        }
     }
 
-    // ---- Translation ----
+    // ---- Instructions ----
+
+    /** The physical address that an instruction byte is fetched from. */
+    public long fetch(long linear) {
+        int i = Tlb.index(linear);
+        return code.tags[i + 2] == (linear & PAGES)
+                ? code.physical[i >>> Tlb.STRIDE_BITS] & PAGES | linear & 4095
+                : fetchSlow(linear);
+    }
+
+    private long fetchSlow(long linear) {
+        if (longMode && linear << 16 >> 16 != linear) {
+            throw cpu.fault(CpuFault.GP);
+        }
+        return translate(code, linear, Tlb.EXECUTE);
+    }
+
+    /** Reads instruction bytes within one page. */
+    public void readBytes(long linear, byte[] target, int offset, int count) {
+        long physical = fetch(linear);
+        long from = memory.ramOffset(physical);
+        if (from >= 0) {
+            MemorySegment.copy(ram, ValueLayout.JAVA_BYTE, from, target, offset, count);
+        } else {
+            for (int n = 0; n < count; n++) {
+                target[offset + n] = (byte) memory.load(cpu.number, physical + n, 1);
+            }
+        }
+    }
+
+    // ---- Runs of bytes, for string instructions ----
+
+    /**
+     * Copies as much as can be copied at once, ascending: not beyond the end of either page, and a multiple of 8 bytes.
+     *
+     * @return how many bytes were copied; 0 when it has to be done element by element (at least for one element, which
+     *     also brings missing translations or the fault)
+     */
+    public int copyWithinPages(long target, long source, int bytes) {
+        long[] t = tags;
+        int s = Tlb.index(source);
+        int d = Tlb.index(target);
+        if (t[s] != (source & PAGES) || t[d + 1] != (target & PAGES)) {
+            return 0;
+        }
+        long from = source + t[s + 3];
+        long to = target + t[d + 3];
+        long count = Math.min(bytes, Math.min(4096 - (source & 4095), 4096 - (target & 4095)));
+        if (to > from) {
+            // Elements that an earlier element wrote must be read after it.
+            count = Math.min(count, to - from);
+        }
+        count &= -8;
+        if (count <= 0 || to == from) {
+            return 0;
+        }
+        MemorySegment.copy(ram, from, ram, to, count);
+        return (int) count;
+    }
+
+    /**
+     * Fills as much as can be filled at once with a pattern of 1, 2, 4 or 8 bytes: not beyond the end of the page, and a
+     * multiple of 8 bytes.
+     *
+     * @return how many bytes were filled; 0 when it has to be done element by element
+     */
+    public int fillWithinPage(long target, int size, long pattern, int bytes) {
+        long[] t = tags;
+        int d = Tlb.index(target);
+        if (t[d + 1] != (target & PAGES)) {
+            return 0;
+        }
+        int count = (int) Math.min(bytes, 4096 - (target & 4095)) & -8;
+        if (count <= 0) {
+            return 0;
+        }
+        long word = switch (size) {
+            case 1 -> (pattern & 0xff) * 0x0101010101010101L;
+            case 2 -> (pattern & 0xffff) * 0x0001000100010001L;
+            case 4 -> (pattern & 0xffffffffL) * 0x0000000100000001L;
+            default -> pattern;
+        };
+        long to = target + t[d + 3];
+        if (word == (word & 0xff) * 0x0101010101010101L) {
+            ram.asSlice(to, count).fill((byte) word);
+        } else {
+            for (int n = 0; n < count; n += 8) {
+                ram.set(PhysicalMemory.LONG, to + n, word);
+            }
+        }
+        return count;
+    }
+
+    // ---- Modes and flushes ----
 
     /** Called after CR0, CR3, CR4, EFER, EFLAGS.AC or CPL changed through {@link Cpu#updateMode}. */
-    public void modeChanged(Cpu cpu) {}
+    public void modeChanged(Cpu owner) {
+        long mode = owner.cr0 & (Cpu.CR0_PG | Cpu.CR0_WP)
+                | owner.cr4 & (Cpu.CR4_PSE | Cpu.CR4_PAE | Cpu.CR4_PGE | Cpu.CR4_PCIDE | Cpu.CR4_SMEP | Cpu.CR4_SMAP)
+                | (owner.efer & (Cpu.EFER_LMA | Cpu.EFER_NXE)) << 32;
+        if (mode != pagingMode) {
+            pagingMode = mode;
+            longMode = owner.longMode();
+            flushAll();
+        }
+        boolean suspend = (owner.systemFlags & Cpu.AC) != 0;
+        boolean check = false;
+        if (owner.cpl == 3) {
+            data = user;
+            code = user;
+            check = suspend && (owner.cr0 & Cpu.CR0_AM) != 0;
+        } else {
+            code = supervisor;
+            data = suspend && (owner.cr4 & Cpu.CR4_SMAP) != 0 ? suspended : supervisor;
+        }
+        alignmentChecked = check;
+        tags = check ? NEVER.tags : data.tags;
+    }
+
+    /** Loads the PAE page-directory-pointer-table registers from where CR3 points, or raises #GP and changes nothing. */
+    public void loadPdptrs(Cpu owner) {
+        walk.loadPointers(owner, owner.cr3);
+    }
+
+    /** The same for a value that CR3 is about to get. */
+    public void loadPdptrs(Cpu owner, long cr3) {
+        walk.loadPointers(owner, cr3);
+    }
 
     /** Forgets every translation, global ones too. */
-    public void flushAll() {}
+    public void flushAll() {
+        beforeForgetting();
+        for (Tlb set : sets) {
+            set.flush();
+        }
+        largePages.clear();
+        Arrays.fill(written, 0);
+    }
 
     /** Forgets translations that are not global: what MOV to CR3 does. */
-    public void flushNonGlobal() {}
+    public void flushNonGlobal() {
+        beforeForgetting();
+        for (Tlb set : sets) {
+            set.flushNonGlobal();
+        }
+    }
 
     /** INVLPG. */
-    public void flushPage(long linear) {}
+    public void flushPage(long linear) {
+        beforeForgetting();
+        if (largePages.mayBeHuge(linear)) {
+            flushAll();
+            return;
+        }
+        boolean large = largePages.mayBeLarge(linear);
+        for (Tlb set : sets) {
+            if (large) {
+                set.flushRun(linear & -LargePages.SIZE, LargePages.SIZE);
+            } else {
+                set.flushRun(linear & PAGES, 4096);
+            }
+        }
+    }
+
+    // ---- Breakpoints ----
+
+    /** Called after DR0 to DR3 or DR7 changed, and after a restore. */
+    public void setBreakpoints(Cpu owner) {
+        boolean before = breakpoints.any;
+        breakpoints.set(owner);
+        if (before || breakpoints.any) {
+            flushAll();
+        }
+    }
+
+    // ---- Watched pages; the protocol is told in PageWatch ----
+
+    /**
+     * Watches a page before its instructions are decoded. What is read from the page after this call returns is either
+     * current or will be reported as written.
+     *
+     * @param frame the guest-physical address shifted right by 12
+     */
+    public void watchCode(long frame) {
+        if (memory.watchCode(frame, this)) {
+            dropWrites(frame << 12);
+        } else {
+            handleRequests();
+        }
+    }
+
+    /** Asks this vCPU to drop fast write entries of a page. From any thread. */
+    void request(long physicalPage) {
+        Request head;
+        Request next;
+        do {
+            head = (Request) REQUESTS.getVolatile(this);
+            if (head != null && head.physicalPage == EVERY_PAGE) {
+                break;
+            }
+            boolean full = head != null && head.depth == MAX_REQUESTS;
+            next = full
+                    ? new Request(EVERY_PAGE, null, 1)
+                    : new Request(physicalPage, head, head == null ? 1 : head.depth + 1);
+        } while (!REQUESTS.compareAndSet(this, head, next));
+        cpu.interrupt();
+    }
+
+    /** Drops the entries that other threads asked to drop. Called by the vCPU's thread whenever it leaves a block. */
+    public void handleRequests() {
+        if (REQUESTS.getAcquire(this) != null) {
+            takeRequests();
+        }
+    }
+
+    private void takeRequests() {
+        for (Request r = (Request) REQUESTS.getAndSet(this, null); r != null; r = r.next) {
+            if (r.physicalPage == EVERY_PAGE) {
+                dropWatchedWrites();
+            } else if (dropWrites(r.physicalPage)) {
+                memory.watch.mayHaveWritten(r.physicalPage, memory.ramOffset(r.physicalPage));
+            }
+        }
+    }
+
+    private void beforeForgetting() {
+        VarHandle.fullFence();
+        handleRequests();
+    }
+
+    /** Makes writes to a page slow. Returns whether any could have been fast. */
+    private boolean dropWrites(long physicalPage) {
+        if ((written[filterWord(physicalPage)] & 1L << (physicalPage >>> 12)) == 0) {
+            return false;
+        }
+        Arrays.fill(written, 0);
+        boolean found = false;
+        for (Tlb set : sets) {
+            for (int index = 0; index < set.tags.length; index += 1 << Tlb.STRIDE_BITS) {
+                if (set.fastWrite(index)) {
+                    long physical = set.physical[index >>> Tlb.STRIDE_BITS] & PAGES;
+                    if (physical == physicalPage) {
+                        set.tags[index + Tlb.WRITE] |= Tlb.SLOW;
+                        found = true;
+                    } else {
+                        written[filterWord(physical)] |= 1L << (physical >>> 12);
+                    }
+                }
+            }
+        }
+        return found;
+    }
+
+    private void dropWatchedWrites() {
+        for (Tlb set : sets) {
+            for (int index = 0; index < set.tags.length; index += 1 << Tlb.STRIDE_BITS) {
+                if (set.fastWrite(index)) {
+                    long physical = set.physical[index >>> Tlb.STRIDE_BITS] & PAGES;
+                    long offset = memory.ramOffset(physical);
+                    if (memory.watch.flags(offset) != 0) {
+                        set.tags[index + Tlb.WRITE] |= Tlb.SLOW;
+                        memory.watch.mayHaveWritten(physical, offset);
+                    }
+                }
+            }
+        }
+    }
 }

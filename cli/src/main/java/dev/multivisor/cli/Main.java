@@ -1,0 +1,119 @@
+package dev.multivisor.cli;
+
+import dev.multivisor.api.EngineException;
+import dev.multivisor.host.HostException;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.IVersionProvider;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** The program's entry. */
+@Command(
+        name = "multivisor",
+        description = "Runs x86-64 Linux guests on an engine that can be replaced while they run.",
+        mixinStandardHelpOptions = true,
+        versionProvider = Main.Version.class,
+        subcommands = {
+            RunCommand.class,
+            EngineCommand.class,
+            ImageCommand.class,
+            DoctorCommand.class,
+            CompletionCommand.class,
+            WarmUpCommand.class
+        },
+        footerHeading = "%nExamples:%n",
+        footer = {
+            "  multivisor run                    Debian's kernel and a shell, right here",
+            "  multivisor run --script test.sh   a script in there, with its status",
+            "  multivisor run --kernel bzImage --append console=ttyS0",
+            "  multivisor doctor                 is this host ready?",
+            "",
+            "\"multivisor COMMAND --help\" tells more about a command."
+        })
+public final class Main implements Runnable {
+    /** Set to anything but nothing, it shows where an error arose. */
+    static final boolean DEBUG = !"".equals(System.getenv().getOrDefault("MULTIVISOR_DEBUG", ""));
+
+    @Spec
+    private CommandSpec spec;
+
+    Main() {}
+
+    /** Runs a command and ends the JVM with its status. */
+    public static void main(String[] arguments) {
+        PrintWriter out = new PrintWriter(System.out, true, StandardCharsets.UTF_8);
+        PrintWriter err = new PrintWriter(System.err, true, StandardCharsets.UTF_8);
+        int status = execute(out, err, arguments);
+        out.flush();
+        err.flush();
+        System.exit(status);
+    }
+
+    /** Runs a command and returns its status. */
+    static int execute(PrintWriter out, PrintWriter err, String... arguments) {
+        return commandLine().setOut(out).setErr(err).execute(arguments);
+    }
+
+    static CommandLine commandLine() {
+        CommandLine line = new CommandLine(new Main());
+        line.setCaseInsensitiveEnumValuesAllowed(true);
+        line.registerConverter(java.time.Duration.class, Durations::parse);
+        line.setExecutionExceptionHandler((e, command, parsed) -> report(e, command));
+        line.setParameterExceptionHandler((e, unused) -> reportUsage(e));
+        return line;
+    }
+
+    @Override
+    public void run() {
+        throw new ParameterException(spec.commandLine(), "a command is missing");
+    }
+
+    private static int report(Exception e, CommandLine command) {
+        PrintWriter err = command.getErr();
+        int status;
+        if (e instanceof CliException known) {
+            err.println("multivisor: " + known.getMessage());
+            status = known.status();
+        } else if (e instanceof HostException || e instanceof EngineException) {
+            err.println("multivisor: " + e.getMessage());
+            status = ExitStatus.BAD_INPUT;
+        } else {
+            err.println("multivisor: internal error: " + e + (DEBUG ? "" : " (MULTIVISOR_DEBUG=1 shows where)"));
+            status = ExitStatus.FAILED;
+        }
+        if (DEBUG) {
+            e.printStackTrace(err);
+        }
+        return status;
+    }
+
+    private static int reportUsage(ParameterException e) {
+        CommandLine command = e.getCommandLine();
+        PrintWriter err = command.getErr();
+        String message = e.getMessage().lines().findFirst().orElse("");
+        err.println("multivisor: " + message);
+        err.println("\"" + command.getCommandSpec().qualifiedName() + " --help\" shows what it takes.");
+        if (DEBUG) {
+            e.printStackTrace(err);
+        }
+        return ExitStatus.BAD_INPUT;
+    }
+
+    /** Tells this program's version. */
+    static final class Version implements IVersionProvider {
+        @Override
+        public String[] getVersion() {
+            return new String[] {"multivisor " + version() + " (Java " + Runtime.version() + ")"};
+        }
+    }
+
+    static String version() {
+        return Main.class.getModule().getDescriptor() == null
+                ? "unknown"
+                : Main.class.getModule().getDescriptor().rawVersion().orElse("unknown");
+    }
+}

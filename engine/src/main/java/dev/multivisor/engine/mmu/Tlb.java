@@ -1,0 +1,105 @@
+package dev.multivisor.engine.mmu;
+
+import java.util.Arrays;
+
+/**
+ * One set of translations, for one kind of privilege: direct-mapped, with four words an entry in {@link #tags} so that
+ * a look-up touches one cache line: the pages that may be read, written and executed, and what to add to a linear
+ * address to get the offset in RAM. A tag is the linear address of its page; {@link #SLOW} added to it means that the
+ * translation is known and permitted, but the access has to be made by the slow path (a device, a watched page, a
+ * breakpoint). Pages larger than 4 KiB are entered in pieces.
+ */
+final class Tlb {
+    static final int ENTRIES = 4096;
+    static final int STRIDE_BITS = 2;
+    static final int MASK = ENTRIES - 1 << STRIDE_BITS;
+
+    /** Words of an entry. */
+    static final int READ = 0, WRITE = 1, EXECUTE = 2, ADDEND = 3;
+
+    /** A tag that no address matches. */
+    static final long INVALID = -1;
+
+    static final long SLOW = 1;
+
+    private static final int LOG = 1024;
+
+    final long[] tags = new long[ENTRIES << STRIDE_BITS];
+
+    /** Guest-physical addresses of pages by entry; bit 0 is set for a global page. */
+    final long[] physical = new long[ENTRIES];
+
+    /** Entries filled with pages that are not global since the last flush of those; more than fit: all of them. */
+    private final int[] log = new int[LOG];
+
+    private int logged;
+
+    Tlb() {
+        flush();
+    }
+
+    /** The index in {@link #tags} of an address's entry. */
+    static int index(long linear) {
+        return (int) (linear >>> 12 - STRIDE_BITS) & MASK;
+    }
+
+    boolean fastWrite(int index) {
+        return (tags[index + WRITE] & 0xfff) == 0;
+    }
+
+    void invalidate(int index) {
+        tags[index] = INVALID;
+        tags[index + WRITE] = INVALID;
+        tags[index + EXECUTE] = INVALID;
+    }
+
+    /** Gives an entry to a page, with no permissions yet. */
+    void take(int index, long page, long physicalPage, long ramOffset, boolean global) {
+        invalidate(index);
+        tags[index + ADDEND] = ramOffset - page;
+        physical[index >>> STRIDE_BITS] = physicalPage | (global ? 1 : 0);
+        if (!global) {
+            if (logged < LOG) {
+                log[logged] = index;
+            }
+            logged++;
+        }
+    }
+
+    /** Whether an entry has something about this page. */
+    boolean holds(int index, long page) {
+        return (tags[index] & ~SLOW) == page
+                || (tags[index + WRITE] & ~SLOW) == page
+                || (tags[index + EXECUTE] & ~SLOW) == page;
+    }
+
+    void flush() {
+        Arrays.fill(tags, INVALID);
+        logged = 0;
+    }
+
+    void flushNonGlobal() {
+        if (logged <= LOG) {
+            for (int n = 0; n < logged; n++) {
+                invalidate(log[n]);
+            }
+        } else {
+            for (int index = 0; index < tags.length; index += 1 << STRIDE_BITS) {
+                if ((physical[index >>> STRIDE_BITS] & 1) == 0) {
+                    invalidate(index);
+                }
+            }
+        }
+        logged = 0;
+    }
+
+    /** Forgets pages {@code first} to {@code first + bytes - 1}, an aligned run no larger than the whole set covers. */
+    void flushRun(long first, long bytes) {
+        for (long page = first; page != first + bytes; page += 4096) {
+            int index = index(page);
+            if (holds(index, page)) {
+                invalidate(index);
+            }
+        }
+    }
+}
