@@ -6,7 +6,12 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** {@code multivisor image}. */
-@Command(name = "image", description = "Manages the default guest's kernels and programs.", mixinStandardHelpOptions = true)
+@Command(
+        name = "image",
+        description = "Manages the default guest's kernels and programs.",
+        mixinStandardHelpOptions = true,
+        footerHeading = "%nExamples:%n",
+        footer = {"  multivisor image list", "  multivisor image pull"})
 final class ImageCommand implements Runnable {
     @Spec
     private CommandSpec spec;

@@ -1,0 +1,268 @@
+package dev.multivisor.cli;
+
+import dev.multivisor.api.Boot;
+import dev.multivisor.api.Console;
+import dev.multivisor.api.Exit;
+import dev.multivisor.api.MachineSpec;
+import dev.multivisor.host.LoadedEngine;
+import dev.multivisor.host.MachineEnd;
+import dev.multivisor.host.StreamConsole;
+import dev.multivisor.host.VirtualMachine;
+import java.io.FileDescriptor;
+import java.io.FileInputStream;
+import java.io.FileOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.io.PrintWriter;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+
+/** One guest from power-on to its end, over any number of resets, with the user's console. */
+final class GuestRun implements EscapeKeys.Actions {
+    private static final Duration POLL = Duration.ofMillis(50);
+    private static final long CTRL_D = 4;
+
+    /**
+     * What is asked for.
+     *
+     * @param interactive whether keys come from a terminal in raw mode
+     * @param input whether standard input is the guest's at all
+     * @param endOfInput whether Ctrl-D is sent when standard input ends
+     * @param log where a copy of the output goes; null for nowhere
+     */
+    record Plan(
+            String name,
+            long memory,
+            MachineSpec spec,
+            Boot boot,
+            boolean interactive,
+            boolean input,
+            boolean endOfInput,
+            boolean reboot,
+            Duration timeout,
+            OutputStream log,
+            boolean statistics) {}
+
+    private final Plan plan;
+    private final LoadedEngine engine;
+    private final PrintWriter err;
+    private final PanicWatch panic = new PanicWatch();
+    private final GuestSignals signals;
+    private final List<OutputStream> sinks = new ArrayList<>();
+    private volatile VirtualMachine current;
+    private volatile boolean quit;
+
+    GuestRun(Plan plan, LoadedEngine engine, PrintWriter err, GuestSignals signals) {
+        this.plan = plan;
+        this.engine = engine;
+        this.err = err;
+        this.signals = signals;
+        sinks.add(new FileOutputStream(FileDescriptor.out));
+        if (plan.log != null) {
+            sinks.add(plan.log);
+        }
+        sinks.add(panic);
+        sinks.add(signals.console());
+    }
+
+    /** Runs it and returns the exit status. */
+    int run() throws InterruptedException {
+        long deadline = plan.timeout == null ? Long.MAX_VALUE : System.nanoTime() + plan.timeout.toNanos();
+        try (RawTerminal terminal = plan.interactive ? RawTerminal.open() : null;
+                StreamConsole console = new StreamConsole(sinks)) {
+            if (terminal != null) {
+                tell(EscapeKeys.HELP + ".");
+            }
+            if (plan.input) {
+                Thread.ofPlatform().name("keys").daemon(true).start(() -> feed(console));
+            }
+            while (true) {
+                Optional<MachineEnd> end = runOnce(console, deadline);
+                console.flush(1000);
+                Optional<Integer> status = status(end);
+                if (status.isPresent()) {
+                    return status.get();
+                }
+            }
+        }
+    }
+
+    private Optional<MachineEnd> runOnce(StreamConsole console, long deadline) throws InterruptedException {
+        VirtualMachine.Settings settings = new VirtualMachine.Settings(
+                plan.name, plan.memory, plan.spec, console, signals.debug(new OutputOnly(console)));
+        try (VirtualMachine machine = VirtualMachine.create(engine, settings, plan.boot)) {
+            current = machine;
+            machine.start();
+            while (true) {
+                Optional<MachineEnd> end = machine.await(POLL);
+                if (end.isPresent() || System.nanoTime() >= deadline) {
+                    if (plan.statistics) {
+                        statistics();
+                    }
+                    return end;
+                }
+                if (quit) {
+                    machine.stop("quit");
+                } else if (signals.status().isPresent()) {
+                    machine.stop("script ended");
+                } else if (panic.over() && !plan.interactive) {
+                    machine.stop("panic");
+                } else if (console.failure().isPresent()) {
+                    machine.stop("output: " + console.failure().get().getMessage());
+                }
+            }
+        } finally {
+            current = null;
+        }
+    }
+
+    /** The exit status; empty if the guest is to start anew. */
+    private Optional<Integer> status(Optional<MachineEnd> ended) {
+        if (quit) {
+            tell("quit.");
+            return Optional.of(ExitStatus.QUIT);
+        }
+        if (signals.status().isPresent()) {
+            return signals.status();
+        }
+        boolean panicked = !panic.message().isEmpty();
+        if (ended.isEmpty()) {
+            tell((panicked ? "the guest's kernel panicked (" + panic.message() + "), then " : "")
+                    + "the time-out of " + seconds(plan.timeout) + " was reached.");
+            return Optional.of(panicked ? ExitStatus.PANIC : ExitStatus.TIMEOUT);
+        }
+        MachineEnd end = ended.get();
+        Exit exit = end.exit();
+        if (panicked && exit.reason() != Exit.Reason.FAILED) {
+            tell("the guest's kernel panicked: " + panic.message());
+            return Optional.of(ExitStatus.PANIC);
+        }
+        String detail = exit.detail().isEmpty() ? "" : ": " + exit.detail();
+        return switch (exit.reason()) {
+            case POWER_OFF -> {
+                if (plan.interactive) {
+                    tell("the guest switched itself off after " + seconds(end.time()) + ".");
+                }
+                yield Optional.of(scriptless(ExitStatus.OK, "the guest switched itself off before the script ended"));
+            }
+            case RESET -> {
+                if (plan.reboot) {
+                    if (plan.interactive) {
+                        tell("the guest resets the machine.");
+                    }
+                    yield Optional.empty();
+                }
+                yield Optional.of(scriptless(ExitStatus.OK, "the guest reset the machine before the script ended"));
+            }
+            case DEBUG_EXIT -> Optional.of(exit.status() & 0xff);
+            case TRIPLE_FAULT -> {
+                tell("triple fault: the guest could not handle a fault" + detail);
+                yield Optional.of(ExitStatus.TRIPLE_FAULT);
+            }
+            case HALTED -> {
+                tell("the guest halted for good, with interrupts off" + detail);
+                yield Optional.of(ExitStatus.HALTED);
+            }
+            case FAILED -> {
+                tell(exit.detail());
+                if (Main.DEBUG) {
+                    err.print(end.trace());
+                }
+                yield Optional.of(ExitStatus.FAILED);
+            }
+            case KICKED -> {
+                tell("stopped" + detail);
+                yield Optional.of(ExitStatus.FAILED);
+            }
+        };
+    }
+
+    private int scriptless(int status, String problem) {
+        if (!signals.expected()) {
+            return status;
+        }
+        tell(problem);
+        return ExitStatus.FAILED;
+    }
+
+    private void feed(StreamConsole console) {
+        EscapeKeys keys = new EscapeKeys(this);
+        byte[] buffer = new byte[4096];
+        try (InputStream in = new FileInputStream(FileDescriptor.in)) {
+            if (!plan.interactive) {
+                signals.awaitReady();
+            }
+            int size;
+            while ((size = in.read(buffer)) > 0) {
+                byte[] typed = plan.interactive ? keys.filter(buffer, size) : java.util.Arrays.copyOf(buffer, size);
+                console.feed(typed, 0, typed.length);
+            }
+            if (plan.endOfInput && !plan.interactive) {
+                console.feed(new byte[] {(byte) CTRL_D}, 0, 1);
+            }
+        } catch (IOException e) {
+            tell("standard input: " + e.getMessage());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    @Override
+    public void quit() {
+        quit = true;
+    }
+
+    @Override
+    public void statistics() {
+        VirtualMachine machine = current;
+        if (machine == null) {
+            return;
+        }
+        Map<String, Long> counters = new TreeMap<>(machine.statistics());
+        double seconds = machine.clock().nanoTime() / 1e9;
+        tell(String.format("%.3f s of guest time", seconds));
+        counters.forEach((name, value) -> {
+            if (value != 0) {
+                tell(String.format("%,20d %s (%,.0f/s)", value, name, value / seconds));
+            }
+        });
+    }
+
+    @Override
+    public void help() {
+        tell(EscapeKeys.HELP + ".");
+    }
+
+    // The carriage return puts the line at the left edge wherever the guest left the cursor.
+    private void tell(String line) {
+        err.print((plan.interactive ? "\r\n" : "") + "multivisor: " + line + (plan.interactive ? "\r\n" : "\n"));
+        err.flush();
+    }
+
+    private static String seconds(Duration time) {
+        return time.toMillis() % 1000 == 0 ? time.toSeconds() + " s" : String.format("%.1f s", time.toMillis() / 1e3);
+    }
+
+    /** A console that takes what the guest prints and has nothing for it to read. */
+    private record OutputOnly(Console target) implements Console {
+        @Override
+        public void write(byte value) {
+            target.write(value);
+        }
+
+        @Override
+        public int read() {
+            return -1;
+        }
+
+        @Override
+        public void onInput(Runnable listener) {
+            // there is never any
+        }
+    }
+}
