@@ -5,9 +5,6 @@ import dev.multivisor.engine.cpu.Cpu;
 import dev.multivisor.engine.cpu.CpuFault;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.VarHandle;
-import java.util.Arrays;
 
 /**
  * One vCPU's view of memory: a software TLB in front of the page walk. Addresses are linear. Accesses may be unaligned and
@@ -22,7 +19,7 @@ import java.util.Arrays;
  * JVM's compiler is free to reorder plain accesses within one compiled method, but does not move them over the calls
  * and dispatch between two guest instructions. Locked operations are volatile compare-and-set (see {@link Atomics}).
  *
- * <p><b>Threads.</b> All methods are for the vCPU's own thread, but {@link #request}.
+ * <p><b>Threads.</b> All methods are for the vCPU's own thread.
  */
 public final class Mmu {
     /** MAXPHYADDR, as CPUID leaf 0x80000008 says. */
@@ -33,59 +30,42 @@ public final class Mmu {
     /** What stands in for a set while no access may be fast. Never written. */
     private static final Tlb NEVER = new Tlb();
 
-    private static final VarHandle REQUESTS;
-
-    static {
-        try {
-            REQUESTS = MethodHandles.lookup().findVarHandle(Mmu.class, "requests", Request.class);
-        } catch (ReflectiveOperationException e) {
-            throw new ExceptionInInitializerError(e);
-        }
-    }
-
-    /** A page whose fast write entries are to be dropped; {@link #EVERY_PAGE} stands for all that are watched. */
-    private record Request(long physicalPage, Request next, int depth) {}
-
-    private static final long EVERY_PAGE = -1;
-    private static final int MAX_REQUESTS = 64;
-
     /** DR6 bits of data breakpoints that the current instruction has met; taken up, and cleared, after it. */
     public int pendingDebug;
 
     private final PhysicalMemory memory;
     private final MemorySegment ram;
-    private final Tlb supervisor = new Tlb();
-    private final Tlb suspended = new Tlb();
-    private final Tlb user = new Tlb();
-    private final Tlb[] sets = {supervisor, suspended, user};
     private final long[] pdptr = new long[4];
     private final PageWalk walk;
-    private final LargePages largePages = new LargePages();
     private final DataBreakpoints breakpoints = new DataBreakpoints();
+    private final Translations translations;
 
-    /** Frames, by hash, that may have a fast write entry: most requests find that there is none. */
-    private final long[] written = new long[1024];
+    private final Tlb supervisor, suspended, user;
 
     /** The current set for data, and the tags that fast accesses look at. */
-    private Tlb data = supervisor;
+    private Tlb data;
 
-    private long[] tags = supervisor.tags;
+    private long[] tags;
 
     /** The current set for instructions. */
-    private Tlb code = supervisor;
+    private Tlb code;
 
     private Cpu cpu;
     private boolean alignmentChecked;
     private boolean longMode;
     private long pagingMode;
 
-    @SuppressWarnings("unused") // accessed through REQUESTS
-    private volatile Request requests;
-
     public Mmu(PhysicalMemory memory) {
         this.memory = memory;
         ram = memory.ram();
         walk = new PageWalk(memory, pdptr);
+        translations = new Translations(memory, walk, breakpoints);
+        supervisor = translations.supervisor;
+        suspended = translations.suspended;
+        user = translations.user;
+        data = supervisor;
+        tags = supervisor.tags;
+        code = supervisor;
     }
 
     /** One with the state of another. */
@@ -109,7 +89,7 @@ public final class Mmu {
     /** Connects the vCPU, whose fault object and registers are used. Called by its constructor. */
     public void attach(Cpu owner) {
         cpu = owner;
-        memory.watch.add(this);
+        translations.attach(owner);
     }
 
     // ---- Data, at the current privilege ----
@@ -227,7 +207,7 @@ public final class Mmu {
         canonical(linear, size);
         long last = linear + size - 1 & PAGES;
         for (long at = linear; ; at = (at & PAGES) + 4096) {
-            translate(data, longMode ? at : at & 0xffffffffL, kind);
+            translations.translate(data, longMode ? at : at & 0xffffffffL, kind);
             if ((at & PAGES) == last) {
                 break;
             }
@@ -254,13 +234,13 @@ public final class Mmu {
         canonical(linear, size);
         long value;
         if ((linear & 4095) + size <= 4096) {
-            long physical = translate(set, linear, Tlb.READ);
+            long physical = translations.translate(set, linear, Tlb.READ);
             checkAlignment(linear, size);
             value = memory.load(cpu.number, physical, size);
         } else {
             int first = 4096 - (int) (linear & 4095);
-            long low = translate(set, linear, Tlb.READ);
-            long high = translate(set, nextPage(linear), Tlb.READ);
+            long low = translations.translate(set, linear, Tlb.READ);
+            long high = translations.translate(set, nextPage(linear), Tlb.READ);
             checkAlignment(linear, size);
             value = 0;
             for (int n = 0; n < size; n++) {
@@ -276,13 +256,13 @@ public final class Mmu {
     private void storeSlow(Tlb set, long linear, int size, long value) {
         canonical(linear, size);
         if ((linear & 4095) + size <= 4096) {
-            long physical = translate(set, linear, Tlb.WRITE);
+            long physical = translations.translate(set, linear, Tlb.WRITE);
             checkAlignment(linear, size);
             memory.store(cpu.number, physical, size, value);
         } else {
             int first = 4096 - (int) (linear & 4095);
-            long low = translate(set, linear, Tlb.WRITE);
-            long high = translate(set, nextPage(linear), Tlb.WRITE);
+            long low = translations.translate(set, linear, Tlb.WRITE);
+            long high = translations.translate(set, nextPage(linear), Tlb.WRITE);
             checkAlignment(linear, size);
             for (int n = 0; n < size; n++) {
                 memory.store(cpu.number, n < first ? low + n : high + n - first, 1, value >>> n * 8);
@@ -311,57 +291,6 @@ public final class Mmu {
         }
     }
 
-    /** The physical address for an access of a kind that stays in one page; fills the set. */
-    private long translate(Tlb set, long linear, int kind) {
-        int index = Tlb.index(linear);
-        long page = linear & PAGES;
-        if ((set.tags[index + kind] & ~Tlb.SLOW) != page) {
-            boolean asUser = set == user;
-            walk.walk(cpu, linear, kind, asUser, set == suspended);
-            fill(set, index, page, kind);
-        } else if (set.tags[index + kind] != page) {
-            permit(set, index, page, kind);
-        }
-        return set.physical[index >>> Tlb.STRIDE_BITS] & PAGES | linear & 4095;
-    }
-
-    private void fill(Tlb set, int index, long page, int kind) {
-        long physical = walk.frame;
-        boolean global = walk.global;
-        boolean same = set.holds(index, page)
-                && set.physical[index >>> Tlb.STRIDE_BITS] == (physical | (global ? 1 : 0));
-        if (!same) {
-            if (set.fastWrite(index)) {
-                beforeForgetting();
-            }
-            set.take(index, page, physical, memory.ramOffset(physical), global);
-            largePages.note(page, walk.pageBits);
-        }
-        permit(set, index, page, kind);
-        if (kind == Tlb.WRITE) {
-            permit(set, index, page, Tlb.READ);
-        } else if (kind == Tlb.READ && walk.mayWrite(cpu, set == user)) {
-            permit(set, index, page, Tlb.WRITE);
-        }
-    }
-
-    /** Enters that accesses of a kind are permitted, and whether they may be fast. */
-    private void permit(Tlb set, int index, long page, int kind) {
-        long physical = set.physical[index >>> Tlb.STRIDE_BITS] & PAGES;
-        long offset = memory.ramOffset(physical);
-        boolean fast = kind == Tlb.EXECUTE
-                || offset >= 0 && (!breakpoints.any || breakpoints.hits(page, 4096, kind == Tlb.WRITE) == 0);
-        if (fast && kind == Tlb.WRITE) {
-            fast = memory.watch.flags(offset) == 0;
-            written[filterWord(physical)] |= 1L << (physical >>> 12);
-        }
-        set.tags[index + kind] = fast ? page : page | Tlb.SLOW;
-    }
-
-    private static int filterWord(long physical) {
-        return (int) (physical >>> 18) & 1023;
-    }
-
     // ---- Locked operations ----
 
     /** Atomic compare-and-set of 1, 2, 4 or 8 bytes for LOCK: the store happens if memory holds the expected value. */
@@ -376,8 +305,8 @@ public final class Mmu {
     private boolean compareAndSetSlow(long linear, int size, long expected, long value) {
         checkSlow(linear, size, Tlb.WRITE);
         int first = Math.min(size, 4096 - (int) (linear & 4095));
-        long low = translate(data, linear, Tlb.WRITE);
-        long high = first == size ? low : translate(data, nextPage(linear), Tlb.WRITE);
+        long low = translations.translate(data, linear, Tlb.WRITE);
+        long high = first == size ? low : translations.translate(data, nextPage(linear), Tlb.WRITE);
         long lowOffset = memory.ramOffset(low);
         long highOffset = memory.ramOffset(high);
         if (breakpoints.any) {
@@ -413,7 +342,7 @@ public final class Mmu {
      */
     public boolean compareAndSet128(long linear, long expectedLow, long expectedHigh, long low, long high) {
         checkWrite(linear, 16);
-        long physical = translate(data, linear, Tlb.WRITE);
+        long physical = translations.translate(data, linear, Tlb.WRITE);
         long offset = memory.ramOffset(physical);
         if (breakpoints.any) {
             pendingDebug |= breakpoints.hits(linear, 16, true);
@@ -482,7 +411,7 @@ public final class Mmu {
         if (longMode && linear << 16 >> 16 != linear) {
             throw cpu.fault(CpuFault.GP);
         }
-        return translate(code, linear, Tlb.EXECUTE);
+        return translations.translate(code, linear, Tlb.EXECUTE);
     }
 
     /** Reads instruction bytes within one page. */
@@ -599,37 +528,17 @@ public final class Mmu {
 
     /** Forgets every translation, global ones too. */
     public void flushAll() {
-        beforeForgetting();
-        for (Tlb set : sets) {
-            set.flush();
-        }
-        largePages.clear();
-        Arrays.fill(written, 0);
+        translations.flushAll();
     }
 
     /** Forgets translations that are not global: what MOV to CR3 does. */
     public void flushNonGlobal() {
-        beforeForgetting();
-        for (Tlb set : sets) {
-            set.flushNonGlobal();
-        }
+        translations.flushNonGlobal();
     }
 
     /** INVLPG. */
     public void flushPage(long linear) {
-        beforeForgetting();
-        if (largePages.mayBeHuge(linear)) {
-            flushAll();
-            return;
-        }
-        boolean large = largePages.mayBeLarge(linear);
-        for (Tlb set : sets) {
-            if (large) {
-                set.flushRun(linear & -LargePages.SIZE, LargePages.SIZE);
-            } else {
-                set.flushRun(linear & PAGES, 4096);
-            }
-        }
+        translations.flushPage(linear);
     }
 
     // ---- Breakpoints ----
@@ -652,87 +561,15 @@ public final class Mmu {
      * @param frame the guest-physical address shifted right by 12
      */
     public void watchCode(long frame) {
-        if (memory.watchCode(frame, this)) {
-            dropWrites(frame << 12);
+        if (memory.watchCode(frame, translations)) {
+            translations.dropWrites(frame << 12);
         } else {
-            handleRequests();
+            translations.handleRequests();
         }
-    }
-
-    /** Asks this vCPU to drop fast write entries of a page. From any thread. */
-    void request(long physicalPage) {
-        Request head;
-        Request next;
-        do {
-            head = (Request) REQUESTS.getVolatile(this);
-            if (head != null && head.physicalPage == EVERY_PAGE) {
-                break;
-            }
-            boolean full = head != null && head.depth == MAX_REQUESTS;
-            next = full
-                    ? new Request(EVERY_PAGE, null, 1)
-                    : new Request(physicalPage, head, head == null ? 1 : head.depth + 1);
-        } while (!REQUESTS.compareAndSet(this, head, next));
-        cpu.interrupt();
     }
 
     /** Drops the entries that other threads asked to drop. Called by the vCPU's thread whenever it leaves a block. */
     public void handleRequests() {
-        if (REQUESTS.getAcquire(this) != null) {
-            takeRequests();
-        }
-    }
-
-    private void takeRequests() {
-        for (Request r = (Request) REQUESTS.getAndSet(this, null); r != null; r = r.next) {
-            if (r.physicalPage == EVERY_PAGE) {
-                dropWatchedWrites();
-            } else if (dropWrites(r.physicalPage)) {
-                memory.watch.mayHaveWritten(r.physicalPage, memory.ramOffset(r.physicalPage));
-            }
-        }
-    }
-
-    private void beforeForgetting() {
-        VarHandle.fullFence();
-        handleRequests();
-    }
-
-    /** Makes writes to a page slow. Returns whether any could have been fast. */
-    private boolean dropWrites(long physicalPage) {
-        if ((written[filterWord(physicalPage)] & 1L << (physicalPage >>> 12)) == 0) {
-            return false;
-        }
-        Arrays.fill(written, 0);
-        boolean found = false;
-        for (Tlb set : sets) {
-            for (int index = 0; index < set.tags.length; index += 1 << Tlb.STRIDE_BITS) {
-                if (set.fastWrite(index)) {
-                    long physical = set.physical[index >>> Tlb.STRIDE_BITS] & PAGES;
-                    if (physical == physicalPage) {
-                        set.tags[index + Tlb.WRITE] |= Tlb.SLOW;
-                        found = true;
-                    } else {
-                        written[filterWord(physical)] |= 1L << (physical >>> 12);
-                    }
-                }
-            }
-        }
-        return found;
-    }
-
-    private void dropWatchedWrites() {
-        for (Tlb set : sets) {
-            for (int index = 0; index < set.tags.length; index += 1 << Tlb.STRIDE_BITS) {
-                if (set.fastWrite(index)) {
-                    long physical = set.physical[index >>> Tlb.STRIDE_BITS] & PAGES;
-                    long offset = memory.ramOffset(physical);
-                    if (memory.watch.flags(offset) != 0) {
-                        set.tags[index + Tlb.WRITE] |= Tlb.SLOW;
-                        memory.watch.mayHaveWritten(physical, offset);
-                    }
-                }
-            }
-        }
+        translations.handleRequests();
     }
 }

@@ -16,7 +16,7 @@ import java.util.concurrent.atomic.AtomicReferenceArray;
  * or the writer sees the flag.
  *
  * <p>What is left are the vCPUs that hold a fast write entry from before. The watcher asks each of them to drop it:
- * {@link Mmu#request} pushes the page on a lock-free list and interrupts the vCPU, which takes the list with
+ * {@link Translations#request} pushes the page on a lock-free list and interrupts the vCPU, which takes the list with
  * {@link Mmu#handleRequests} when it next leaves a block. Nobody waits. A vCPU that does find such an entry cannot say
  * whether it wrote through it since the watcher read the page; so it reports the whole page as written, and what was
  * decoded in between is dropped. Spurious reports are harmless. A vCPU takes its list also before it forgets a fast
@@ -35,17 +35,17 @@ final class PageWatch {
     private final AtomicReferenceArray<byte[]> chunks;
 
     private volatile WriteListener codeListener = (physical, size) -> {};
-    private volatile Mmu[] mmus = {};
+    private volatile Translations[] vcpus = {};
 
     /** @param pages how many pages of RAM there are */
     PageWatch(long pages) {
         chunks = new AtomicReferenceArray<>((int) (pages + (1 << CHUNK_BITS) - 1 >>> CHUNK_BITS));
     }
 
-    synchronized void add(Mmu mmu) {
-        Mmu[] more = Arrays.copyOf(mmus, mmus.length + 1);
-        more[mmus.length] = mmu;
-        mmus = more;
+    synchronized void add(Translations added) {
+        Translations[] more = Arrays.copyOf(vcpus, vcpus.length + 1);
+        more[vcpus.length] = added;
+        vcpus = more;
     }
 
     void codeListener(WriteListener listener) {
@@ -65,7 +65,7 @@ final class PageWatch {
      * @param caller the vCPU on whose thread this runs, which drops its own entries, or null
      * @return whether the flag was clear
      */
-    synchronized boolean watch(long physical, long offset, int flag, Mmu caller) {
+    synchronized boolean watch(long physical, long offset, int flag, Translations caller) {
         long page = offset >>> 12;
         int index = (int) (page >>> CHUNK_BITS);
         if (chunks.get(index) == null) {
@@ -75,9 +75,9 @@ final class PageWatch {
         if ((old & flag) != 0) {
             return false;
         }
-        for (Mmu mmu : mmus) {
-            if (mmu != caller) {
-                mmu.request(physical & -4096L);
+        for (Translations vcpu : vcpus) {
+            if (vcpu != caller) {
+                vcpu.request(physical & -4096L);
             }
         }
         VarHandle.fullFence();

@@ -244,7 +244,7 @@ public final class PhysicalMemory {
         watchCode(frame, null);
     }
 
-    boolean watchCode(long frame, Mmu caller) {
+    boolean watchCode(long frame, Translations caller) {
         long offset = ramOffset(frame << 12);
         return offset >= 0 && watch.watch(frame << 12, offset, PageWatch.CODE, caller);
     }
