@@ -249,7 +249,11 @@ public final class PhysicalMemory {
         return offset >= 0 && watch.watch(frame << 12, offset, PageWatch.CODE, caller);
     }
 
-    /** Ends watching a page for writes. */
+    /**
+     * Ends watching a page for writes. A listener that unwatches does so first and then drops what was decoded; and who
+     * decodes asks {@link #watched} once more after making the result known, and drops it if the answer is no:
+     * else a result made known between the two steps would stay, unwatched.
+     */
     public void unwatchCode(long frame) {
         long offset = ramOffset(frame << 12);
         if (offset >= 0) {
