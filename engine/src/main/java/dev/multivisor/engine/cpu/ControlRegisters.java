@@ -1,6 +1,9 @@
 package dev.multivisor.engine.cpu;
 
-/** MOV to and from control registers, LMSW and CLTS (Intel SDM vol. 3, 2.5; vol. 2, MOV—Control Registers). */
+/**
+ * MOV to and from control registers, LMSW and CLTS (Intel SDM vol. 3, 2.5; vol. 2, MOV—Control Registers). The TLB is
+ * flushed by {@link Cpu#updateMode} when a bit changed that it depends on.
+ */
 final class ControlRegisters {
     private static final long CR0_DEFINED = Cpu.CR0_PE | Cpu.CR0_MP | Cpu.CR0_EM | Cpu.CR0_TS | Cpu.CR0_ET | Cpu.CR0_NE
             | Cpu.CR0_WP | Cpu.CR0_AM | Cpu.CR0_NW | Cpu.CR0_CD | Cpu.CR0_PG;
@@ -9,8 +12,8 @@ final class ControlRegisters {
             | Cpu.CR4_PAE | Cpu.CR4_MCE | Cpu.CR4_PGE | Cpu.CR4_PCE | Cpu.CR4_OSFXSR | Cpu.CR4_OSXMMEXCPT | Cpu.CR4_UMIP
             | Cpu.CR4_FSGSBASE | (CpuModel.PCID ? Cpu.CR4_PCIDE : 0) | Cpu.CR4_SMEP | Cpu.CR4_SMAP;
 
-    /** Bits of CR4 whose change makes TLB entries stale (SDM vol. 3, 4.10.4.1). */
-    private static final long CR4_FLUSH = Cpu.CR4_PSE | Cpu.CR4_PAE | Cpu.CR4_PGE | Cpu.CR4_PCIDE | Cpu.CR4_SMEP;
+    /** Bits of CR4 whose change loads the PAE page-directory-pointer table again (SDM vol. 3, 4.4.1). */
+    private static final long CR4_RELOAD = Cpu.CR4_PSE | Cpu.CR4_PAE | Cpu.CR4_PGE | Cpu.CR4_SMEP;
 
     private ControlRegisters() {}
 
@@ -52,20 +55,18 @@ final class ControlRegisters {
                 require(cpu, cpu.codeSize != 64 && (cpu.cr4 & Cpu.CR4_PCIDE) == 0);
                 efer &= ~Cpu.EFER_LMA;
             } else if ((efer & Cpu.EFER_LME) != 0) {
-                boolean task16 = (cpu.segmentAccess[Cpu.TR] & 0x1f) == Descriptors.TSS16_BUSY && cpu.selector[Cpu.TR] != 0;
-                require(cpu, (cpu.cr4 & Cpu.CR4_PAE) != 0 && (cpu.segmentAccess[Cpu.CS] & Descriptors.L) == 0 && !task16);
+                boolean task16 = (cpu.segmentAccess[Cpu.TR] & 0x1f) == Descriptors.TSS16_BUSY;
+                boolean code64 = (cpu.segmentAccess[Cpu.CS] & Descriptors.L) != 0;
+                require(cpu, (cpu.cr4 & Cpu.CR4_PAE) != 0 && !code64 && !task16);
                 efer |= Cpu.EFER_LMA;
             }
         }
         if (paging && (cpu.cr4 & Cpu.CR4_PAE) != 0 && (efer & Cpu.EFER_LMA) == 0
                 && (changed & (Cpu.CR0_PG | Cpu.CR0_CD | Cpu.CR0_NW)) != 0) {
-            loadPdptrs(cpu, cpu.cr3);
+            cpu.mmu.loadPdptrs(cpu, cpu.cr3);
         }
         cpu.cr0 = value;
         cpu.efer = efer;
-        if ((changed & (Cpu.CR0_PG | Cpu.CR0_PE | Cpu.CR0_WP)) != 0) {
-            cpu.mmu.flushAll();
-        }
         if ((value & Cpu.CR0_PE) == 0) {
             cpu.cpl = 0;
         }
@@ -91,7 +92,7 @@ final class ControlRegisters {
     /** Outside IA-32e mode; with PAE paging the page-directory-pointer table is read. */
     static void loadCr3(Cpu cpu, long value) {
         if ((cpu.cr0 & Cpu.CR0_PG) != 0 && (cpu.cr4 & Cpu.CR4_PAE) != 0) {
-            loadPdptrs(cpu, value);
+            cpu.mmu.loadPdptrs(cpu, value);
         }
         cpu.cr3 = value;
         cpu.mmu.flushNonGlobal();
@@ -106,18 +107,12 @@ final class ControlRegisters {
         if ((changed & value & Cpu.CR4_PCIDE) != 0) {
             require(cpu, cpu.longMode() && (cpu.cr3 & 0xfff) == 0);
         }
-        if ((cpu.cr0 & Cpu.CR0_PG) != 0 && (value & Cpu.CR4_PAE) != 0 && !cpu.longMode() && (changed & CR4_FLUSH) != 0) {
-            loadPdptrs(cpu, cpu.cr3);
+        boolean reload = (value & Cpu.CR4_PAE) != 0 && (changed & CR4_RELOAD) != 0;
+        if (reload && (cpu.cr0 & Cpu.CR0_PG) != 0 && !cpu.longMode()) {
+            cpu.mmu.loadPdptrs(cpu, cpu.cr3);
         }
         cpu.cr4 = value;
-        if ((changed & CR4_FLUSH) != 0) {
-            cpu.mmu.flushAll();
-        }
         cpu.updateMode();
-    }
-
-    private static void loadPdptrs(Cpu cpu, long cr3) {
-        // Read on each walk for now.
     }
 
     /** LMSW: PE can be set but not cleared (SDM vol. 2, LMSW). */

@@ -1,5 +1,6 @@
 package dev.multivisor.engine.cpu;
 
+import dev.multivisor.engine.mmu.Mmu;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -8,7 +9,7 @@ import java.util.Arrays;
 /**
  * What CPUID shows (Intel SDM vol. 2, CPUID): the x86-64-v2 model.
  *
- * <p>It says to be an Intel Atom of the Saltwell generation, family 6, model 0x36. This is the 64-bit part that executes
+ * <p>It says to be an Intel Atom of the Saltwell generation, family 6, model 0x36. This is a 64-bit part that executes
  * strictly in order: Linux lists it as NO_SPECULATION and leaves out page-table isolation, retpolines and every other
  * mitigation, none of which an emulated CPU needs. The vendor is Intel so that leaf 0x15 tells the rates of the TSC
  * and the local APIC's timer. Features are not those of the real part but what the flags say.
@@ -25,7 +26,7 @@ public record CpuModel(int cpus, int tscKhz, int lapicKhz) {
     static final boolean PCID = false;
 
     /** Bits of a physical and of a linear address. */
-    static final int PHYSICAL_BITS = 46, LINEAR_BITS = 48;
+    static final int PHYSICAL_BITS = Mmu.PHYSICAL_BITS, LINEAR_BITS = 48;
 
     /** Family 6, model 0x36, stepping 1. */
     private static final int SIGNATURE = 0x30661;
@@ -34,7 +35,9 @@ public record CpuModel(int cpus, int tscKhz, int lapicKhz) {
 
     private static final int MAX_BASIC = 0x16, MAX_HYPERVISOR = 0x40000010, MAX_EXTENDED = 0x80000021;
 
-    /** Leaf 1 EDX: FPU VME DE PSE TSC MSR PAE MCE CX8 APIC SEP MTRR PGE MCA CMOV PAT PSE36 CLFSH MMX FXSR SSE SSE2 SS. */
+    /**
+     * Leaf 1 EDX: FPU VME DE PSE TSC MSR PAE MCE CX8 APIC SEP MTRR PGE MCA CMOV PAT PSE36 CLFSH MMX FXSR SSE SSE2 SS.
+     */
     private static final int LEAF_1_EDX = 0x0f8bfbff;
 
     /** Leaf 1 ECX: SSE3 SSSE3 CX16 SSE4.1 SSE4.2 X2APIC POPCNT TSC_DEADLINE RDRAND HYPERVISOR. */

@@ -5,7 +5,8 @@ import dev.multivisor.engine.cpu.Msrs.MsrState;
 import java.util.Arrays;
 
 /**
- * Everything architectural of one vCPU, as saved and restored. Names and units are those of {@link Cpu}'s fields.
+ * Everything architectural of one vCPU, as saved and restored. Names and units are those of {@link Cpu}'s fields. What
+ * the memory management unit and the local APIC hold is saved by them.
  *
  * @param number the vCPU's
  */
@@ -28,7 +29,7 @@ public record CpuState(
 
     /** Control and debug registers, and the MSRs that the CPU itself looks at. */
     public record ControlState(
-            long cr0, long cr2, long cr3, long cr4, long[] dr, long[] pdptr, int cpl,
+            long cr0, long cr2, long cr3, long cr4, long[] dr, int cpl,
             long efer, long star, long lstar, long cstar, long sfmask, long kernelGsBase, long tscAux, long pat,
             long sysenterCs, long sysenterEsp, long sysenterEip) {}
 
@@ -54,24 +55,21 @@ public record CpuState(
                 cpu.number,
                 new GeneralState(registers, cpu.r[Cpu.RIP], cpu.flags()),
                 new SegmentState(
-                        cpu.selector.clone(), cpu.segmentBase.clone(), cpu.segmentLimit.clone(), cpu.segmentAccess.clone(),
+                        cpu.selector.clone(), cpu.segmentBase.clone(),
+                        cpu.segmentLimit.clone(), cpu.segmentAccess.clone(),
                         cpu.gdtrBase, cpu.gdtrLimit, cpu.idtrBase, cpu.idtrLimit),
                 new ControlState(
-                        cpu.cr0, cpu.cr2, cpu.cr3, cpu.cr4, cpu.dr.clone(), pdptrs(cpu), cpu.cpl,
+                        cpu.cr0, cpu.cr2, cpu.cr3, cpu.cr4, cpu.dr.clone(), cpu.cpl,
                         cpu.efer, cpu.star, cpu.lstar, cpu.cstar, cpu.sfmask, cpu.kernelGsBase, cpu.tscAux, cpu.pat,
                         cpu.sysenterCs, cpu.sysenterEsp, cpu.sysenterEip),
                 new FpuState(
                         cpu.stSignificand.clone(), cpu.stExponent.clone(), cpu.fpuControl, cpu.fpuStatus, cpu.fpuTags,
                         cpu.fpuIp, cpu.fpuDp, cpu.fpuOpcode, cpu.fpuCs, cpu.fpuDs),
-                new SseState(cpu.xmm.clone(), cpu.mxcsr),
+                new SseState(Arrays.copyOf(cpu.xmm, 32), cpu.mxcsr),
                 cpu.msrs.save(),
                 new RunState(
                         cpu.interruptShadow, cpu.nmiBlocked, cpu.halted, cpu.waitForSipi, cpu.shutdown,
                         cpu.instructions));
-    }
-
-    private static long[] pdptrs(Cpu cpu) {
-        return new long[4];
     }
 
     /**
@@ -154,7 +152,6 @@ public record CpuState(
         require(segments.gdtrLimit >>> 16 == 0, "segments.gdtrLimit", segments.gdtrLimit);
         require(segments.idtrLimit >>> 16 == 0, "segments.idtrLimit", segments.idtrLimit);
         requireLength("control.dr", control.dr, 8);
-        requireLength("control.pdptr", control.pdptr, 4);
         require(control.cpl >>> 2 == 0, "control.cpl", control.cpl);
         require(ControlRegisters.validCr0(control.cr0), "control.cr0", control.cr0);
         require(ControlRegisters.validCr4(control.cr4), "control.cr4", control.cr4);

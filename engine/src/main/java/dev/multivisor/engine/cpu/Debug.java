@@ -53,6 +53,6 @@ final class Debug {
 
     /** Arms what the registers ask for. */
     static void changed(Cpu cpu) {
-        // Data breakpoints are the MMU's.
+        cpu.mmu.setBreakpoints(cpu);
     }
 }

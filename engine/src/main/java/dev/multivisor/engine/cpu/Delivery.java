@@ -159,7 +159,7 @@ final class Delivery {
         long pointer = table != 0
                 ? TaskState.interruptStack(cpu, table, ext)
                 : inner ? TaskState.stack64(cpu, cpl, ext) : cpu.r[Cpu.RSP];
-        Frame frame = Frame.flat(cpu, pointer & ~15L, cpl != 3, ext);
+        Frame frame = Frame.flat(cpu, pointer & ~15L, inner, ext);
         frame.push(8, cpu.selector[Cpu.SS]);
         frame.push(8, cpu.r[Cpu.RSP]);
         pushReturn(cpu, frame, 8, flags, next, errorCode);

@@ -17,9 +17,6 @@ public final class Exceptions {
     /** Contributory exceptions (SDM vol. 3, table 6-4). */
     private static final int CONTRIBUTORY = mask(CpuFault.DE, CpuFault.TS, CpuFault.NP, CpuFault.SS, CpuFault.GP);
 
-    /** DR7: general detect. */
-    private static final long DR7_GD = 1 << 13;
-
     private Exceptions() {}
 
     private static int mask(int... vectors) {
@@ -50,7 +47,7 @@ public final class Exceptions {
                 int code = (WITH_CODE >>> vector & 1) != 0 ? errorCode : Delivery.NO_CODE;
                 Delivery.enter(cpu, vector, false, code, 1, cpu.r[Cpu.RIP], resume);
                 if (vector == CpuFault.DB) {
-                    cpu.dr[7] &= ~DR7_GD;
+                    cpu.dr[7] &= ~Debug.DR7_GD;
                 }
                 return;
             } catch (CpuFault second) {
@@ -81,7 +78,7 @@ public final class Exceptions {
                 || first == CpuFault.PF && (contributory || second == CpuFault.PF);
     }
 
-    /** Delivers an external interrupt between two instructions. The caller has looked at IF and the interrupt shadow. */
+    /** Delivers an external interrupt between two instructions. The caller has looked at IF and at the shadow. */
     public static void interrupt(Cpu cpu, int vector) {
         cpu.halted = false;
         cpu.interruptShadow = false;

@@ -171,11 +171,7 @@ public final class Msrs {
     private static void writeEfer(Cpu cpu, long value) {
         require(cpu, (value & ~(Cpu.EFER_SCE | Cpu.EFER_LME | Cpu.EFER_LMA | Cpu.EFER_NXE)) == 0);
         require(cpu, (cpu.cr0 & Cpu.CR0_PG) == 0 || ((value ^ cpu.efer) & Cpu.EFER_LME) == 0);
-        long old = cpu.efer;
-        cpu.efer = value & ~Cpu.EFER_LMA | old & Cpu.EFER_LMA;
-        if (((cpu.efer ^ old) & Cpu.EFER_NXE) != 0) {
-            cpu.mmu.flushAll();
-        }
+        cpu.efer = value & ~Cpu.EFER_LMA | cpu.efer & Cpu.EFER_LMA;
         cpu.updateMode();
     }
 

@@ -7,7 +7,7 @@ public final class Ports {
     /**
      * Checks IN, OUT, INS or OUTS.
      *
-     * @throws CpuFault #GP(0) if CPL is above IOPL (or the program is a virtual 8086) and the TSS does not allow the port
+     * @throws CpuFault #GP(0) if CPL is above IOPL, or in virtual-8086 mode, and the TSS does not allow the port
      */
     public static void check(Cpu cpu, int port, int size) {
         if (!cpu.protectedMode() || !cpu.virtual8086() && cpu.cpl <= (cpu.systemFlags >> 12 & 3)) {

@@ -7,17 +7,17 @@ import dev.multivisor.engine.isa.Operand;
 import java.lang.invoke.VarHandle;
 import java.util.EnumSet;
 import java.util.Set;
-import java.util.concurrent.ThreadLocalRandom;
 
 /** System instructions (Intel SDM vol. 2; vol. 3, 2.8), ports, fences and random numbers. */
 public final class SystemInstructions {
     /** What {@link #execute} takes. */
     public static final Set<Op> OPS = EnumSet.of(
-            Op.CLI, Op.STI, Op.HLT, Op.LGDT, Op.LIDT, Op.LLDT, Op.LTR, Op.SGDT, Op.SIDT, Op.SLDT, Op.STR, Op.LMSW, Op.SMSW,
-            Op.CLTS, Op.MOV_CR, Op.MOV_DR, Op.RDMSR, Op.WRMSR, Op.RDTSC, Op.RDTSCP, Op.RDPMC, Op.CPUID, Op.INVD,
-            Op.WBINVD, Op.INVLPG, Op.INVPCID, Op.SWAPGS, Op.RDFSBASE, Op.RDGSBASE, Op.WRFSBASE, Op.WRGSBASE, Op.CLAC,
-            Op.STAC, Op.RSM, Op.MONITOR, Op.MWAIT, Op.VMCALL, Op.VMMCALL, Op.RDRAND, Op.RDSEED, Op.XGETBV, Op.XSETBV,
-            Op.LFENCE, Op.MFENCE, Op.SFENCE, Op.CLFLUSH, Op.PREFETCH, Op.IN, Op.OUT);
+            Op.CLI, Op.STI, Op.HLT, Op.LGDT, Op.LIDT, Op.LLDT, Op.LTR, Op.SGDT, Op.SIDT, Op.SLDT, Op.STR,
+            Op.LMSW, Op.SMSW, Op.CLTS, Op.MOV_CR, Op.MOV_DR, Op.RDMSR, Op.WRMSR, Op.RDTSC, Op.RDTSCP, Op.RDPMC,
+            Op.CPUID, Op.INVD, Op.WBINVD, Op.INVLPG, Op.INVPCID, Op.SWAPGS, Op.RDFSBASE, Op.RDGSBASE,
+            Op.WRFSBASE, Op.WRGSBASE, Op.CLAC, Op.STAC, Op.RSM, Op.MONITOR, Op.MWAIT, Op.VMCALL, Op.VMMCALL,
+            Op.RDRAND, Op.RDSEED, Op.XGETBV, Op.XSETBV, Op.LFENCE, Op.MFENCE, Op.SFENCE, Op.CLFLUSH,
+            Op.PREFETCH, Op.IN, Op.OUT);
 
     /** What a hypercall answers that there is none of, and one from user mode: -ENOSYS and -EPERM of KVM. */
     private static final long KVM_ENOSYS = -1000, KVM_EPERM = -1;
@@ -95,7 +95,7 @@ public final class SystemInstructions {
         return cpu.systemFlags >> 12 & 3;
     }
 
-    /** Whether CLI and STI act on VIF: in virtual-8086 mode with CR4.VME, at level 3 with CR4.PVI (SDM vol. 3, 20.3-4). */
+    /** Whether CLI and STI act on VIF: in virtual-8086 mode with CR4.VME, at level 3 with CR4.PVI. */
     private static boolean virtualInterrupts(Cpu cpu) {
         long bit = cpu.virtual8086() ? Cpu.CR4_VME : Cpu.CR4_PVI;
         return cpu.cpl == 3 && (cpu.cr4 & bit) != 0;
@@ -211,7 +211,7 @@ public final class SystemInstructions {
     }
 
     private static void random(Cpu cpu, Instruction i) {
-        Operands.write(cpu, i, i.a, ThreadLocalRandom.current().nextLong());
+        Operands.write(cpu, i, i.a, cpu.random().nextLong());
         cpu.setArithmeticFlags(Cpu.CF);
     }
 
