@@ -1,3 +1,0 @@
-package dev.multivisor.images;
-
-final class Placeholder {}
