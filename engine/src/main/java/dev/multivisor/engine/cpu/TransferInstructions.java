@@ -1,0 +1,190 @@
+package dev.multivisor.engine.cpu;
+
+import dev.multivisor.engine.isa.Instruction;
+import dev.multivisor.engine.isa.Operand;
+import dev.multivisor.engine.isa.Operand.Kind;
+
+/** Moves, conversions and the stack in every mode and size (Intel SDM vol. 2). */
+public final class TransferInstructions {
+    private static final int RSP = Cpu.RSP;
+
+    private TransferInstructions() {}
+
+    /** Executes one. */
+    public static void execute(Cpu cpu, Instruction i) {
+        switch (i.op) {
+            case MOV, MOVZX -> Operands.write(cpu, i, i.a, Operands.read(cpu, i, i.b));
+            case MOVSX, MOVSXD ->
+                Operands.write(cpu, i, i.a, Operands.signExtend(Operands.read(cpu, i, i.b), i.b.size()));
+            case LEA -> Operands.write(cpu, i, i.a, Operands.offset(cpu, i));
+            case MOVBE, BSWAP -> swapBytes(cpu, i);
+            case SETCC -> Operands.write(cpu, i, i.a, cpu.condition(i.condition) ? 1 : 0);
+            case CMOVCC -> {
+                long value = Operands.read(cpu, i, i.b);
+                Operands.write(cpu, i, i.a, cpu.condition(i.condition) ? value : Operands.read(cpu, i, i.a));
+            }
+            case CBW -> {
+                int half = i.operandSize / 2;
+                Operands.writeRegister(cpu, Cpu.RAX, i.operandSize, Operands.signExtend(cpu.r[Cpu.RAX], half));
+            }
+            case CWD -> {
+                long sign = Operands.signExtend(cpu.r[Cpu.RAX], i.operandSize) >> 63;
+                Operands.writeRegister(cpu, Cpu.RDX, i.operandSize, sign);
+            }
+            case PUSH -> push(cpu, i);
+            case POP -> pop(cpu, i);
+            case PUSHA -> pusha(cpu, i);
+            case POPA -> popa(cpu, i);
+            case PUSHF -> pushf(cpu, i);
+            case POPF -> popf(cpu, i);
+            case ENTER -> enter(cpu, i);
+            case LEAVE -> leave(cpu, i);
+            case XLAT -> xlat(cpu, i);
+            case BOUND -> bound(cpu, i);
+            case NOP, PAUSE -> {}
+            default -> throw cpu.fault(CpuFault.UD);
+        }
+    }
+
+    private static void swapBytes(Cpu cpu, Instruction i) {
+        Operand from = i.b.kind() == Kind.NONE ? i.a : i.b;
+        int size = from.size();
+        long value = Long.reverseBytes(Operands.read(cpu, i, from));
+        if (from == i.a && size == 2) {
+            value = 0; // BSWAP of a word is undefined; processors clear it.
+        }
+        Operands.write(cpu, i, i.a, value >>> 64 - size * 8);
+    }
+
+    private static void push(Cpu cpu, Instruction i) {
+        long value = i.a.kind() == Kind.SEGMENT ? cpu.selector[i.a.register()] : Operands.read(cpu, i, i.a);
+        Stack.push(cpu, i.operandSize, value);
+    }
+
+    /** The address of a memory destination is computed with RSP already incremented. */
+    private static void pop(Cpu cpu, Instruction i) {
+        long before = cpu.r[RSP];
+        long value = Stack.pop(cpu, i.operandSize);
+        if (i.a.kind() != Kind.MEMORY) {
+            Operands.write(cpu, i, i.a, value);
+            return;
+        }
+        try {
+            Operands.write(cpu, i, i.a, value);
+        } catch (CpuFault fault) {
+            cpu.r[RSP] = before;
+            throw fault;
+        }
+    }
+
+    private static void pusha(Cpu cpu, Instruction i) {
+        int size = i.operandSize;
+        long top = Stack.pointer(cpu);
+        long mask = Operands.mask(Stack.addressSize(cpu));
+        for (int n = 1; n <= 8; n++) {
+            Stack.checkWrite(cpu, top - n * size & mask, size);
+        }
+        for (int n = 0; n < 8; n++) {
+            Stack.store(cpu, top - (n + 1) * size & mask, size, cpu.r[n]);
+        }
+        Stack.setPointer(cpu, top - 8 * size);
+    }
+
+    private static void popa(Cpu cpu, Instruction i) {
+        int size = i.operandSize;
+        long[] value = new long[8];
+        for (int n = 0; n < 8; n++) {
+            value[n] = Stack.peek(cpu, size, n * size);
+        }
+        Stack.setPointer(cpu, Stack.pointer(cpu) + 8 * size);
+        for (int n = 0; n < 8; n++) {
+            if (n != 3) {
+                Operands.writeRegister(cpu, 7 - n, size, value[n]);
+            }
+        }
+    }
+
+    /** In virtual-8086 mode PUSHF and POPF need IOPL 3 (there are no virtual-mode extensions). */
+    private static void checkVirtual(Cpu cpu) {
+        if (cpu.virtual8086() && (cpu.systemFlags & Cpu.IOPL) != Cpu.IOPL) {
+            throw cpu.fault(CpuFault.GP);
+        }
+    }
+
+    private static void pushf(Cpu cpu, Instruction i) {
+        checkVirtual(cpu);
+        Stack.push(cpu, i.operandSize, cpu.flags() & ~(Cpu.VM | Cpu.RF));
+    }
+
+    private static void popf(Cpu cpu, Instruction i) {
+        checkVirtual(cpu);
+        long value = Stack.pop(cpu, i.operandSize);
+        int change = Cpu.TF | Cpu.DF | Cpu.NT;
+        if (i.operandSize > 2) {
+            change |= Cpu.AC | Cpu.ID | Cpu.RF;
+            value &= ~Cpu.RF;
+        }
+        boolean real = !cpu.protectedMode();
+        if (real || cpu.cpl == 0) {
+            change |= Cpu.IOPL;
+        }
+        if (real || cpu.cpl <= (cpu.systemFlags & Cpu.IOPL) >> 12) {
+            change |= Cpu.IF;
+        }
+        int before = cpu.systemFlags;
+        cpu.setArithmeticFlags(value);
+        cpu.systemFlags = before & ~change | (int) value & change;
+        if (((before ^ cpu.systemFlags) & Cpu.AC) != 0) {
+            cpu.updateMode();
+        }
+    }
+
+    private static void enter(Cpu cpu, Instruction i) {
+        int size = i.operandSize;
+        int level = i.immediate2 & 31;
+        long mask = Operands.mask(Stack.addressSize(cpu));
+        long[] r = cpu.r;
+        long frame = Stack.pointer(cpu) - size & mask;
+        Stack.store(cpu, frame, size, r[Cpu.RBP]);
+        long top = frame;
+        long base = r[Cpu.RBP];
+        for (int n = 1; n < level; n++) {
+            base = base - size & mask;
+            top = top - size & mask;
+            Stack.store(cpu, top, size, Stack.load(cpu, base, size));
+        }
+        if (level > 0) {
+            top = top - size & mask;
+            Stack.store(cpu, top, size, frame);
+        }
+        top = top - (i.immediate & 0xffff) & mask;
+        Stack.checkWrite(cpu, top, size);
+        Operands.writeRegister(cpu, Cpu.RBP, size, frame);
+        Stack.setPointer(cpu, top);
+    }
+
+    private static void leave(Cpu cpu, Instruction i) {
+        long mask = Operands.mask(Stack.addressSize(cpu));
+        long frame = cpu.r[Cpu.RBP] & mask;
+        long value = Stack.load(cpu, frame, i.operandSize);
+        Stack.setPointer(cpu, frame + i.operandSize);
+        Operands.writeRegister(cpu, Cpu.RBP, i.operandSize, value);
+    }
+
+    private static void xlat(Cpu cpu, Instruction i) {
+        long offset = cpu.r[Cpu.RBX] + (cpu.r[Cpu.RAX] & 0xff) & Operands.mask(i.addressSize);
+        long value = cpu.mmu.load8(Operands.linear(cpu, i.segment, offset, 1, false));
+        Operands.writeRegister(cpu, Cpu.RAX, 1, value);
+    }
+
+    private static void bound(Cpu cpu, Instruction i) {
+        int size = i.operandSize;
+        long address = Operands.linear(cpu, i, 2 * size, false);
+        long index = Operands.signExtend(Operands.read(cpu, i, i.a), size);
+        long lower = Operands.signExtend(cpu.mmu.load(address, size), size);
+        long upper = Operands.signExtend(cpu.mmu.load(address + size, size), size);
+        if (index < lower || index > upper) {
+            throw cpu.fault(CpuFault.BR);
+        }
+    }
+}
