@@ -13,7 +13,7 @@ public final class TransferInstructions {
     /** Executes one. */
     public static void execute(Cpu cpu, Instruction i) {
         switch (i.op) {
-            case MOV, MOVZX -> Operands.write(cpu, i, i.a, Operands.read(cpu, i, i.b));
+            case MOV, MOVZX, MOVNTI -> Operands.write(cpu, i, i.a, Operands.read(cpu, i, i.b));
             case MOVSX, MOVSXD ->
                 Operands.write(cpu, i, i.a, Operands.signExtend(Operands.read(cpu, i, i.b), i.b.size()));
             case LEA -> Operands.write(cpu, i, i.a, Operands.offset(cpu, i));
@@ -41,7 +41,7 @@ public final class TransferInstructions {
             case LEAVE -> leave(cpu, i);
             case XLAT -> xlat(cpu, i);
             case BOUND -> bound(cpu, i);
-            case NOP, PAUSE -> {}
+            case NOP, PAUSE, PREFETCH -> {}
             default -> throw cpu.fault(CpuFault.UD);
         }
     }
@@ -137,6 +137,7 @@ public final class TransferInstructions {
         if (((before ^ cpu.systemFlags) & Cpu.AC) != 0) {
             cpu.updateMode();
         }
+        cpu.advance(i);
     }
 
     private static void enter(Cpu cpu, Instruction i) {

@@ -1,0 +1,81 @@
+package dev.multivisor.engine.cpu;
+
+import dev.multivisor.engine.isa.Decoder;
+import dev.multivisor.engine.isa.Instruction;
+
+/**
+ * A run of decoded instructions that is entered at its start and left at its end. It stays in one page, but
+ * for a single instruction that begins in one and ends in the next.
+ */
+final class Block {
+    /** Stands for no block; never matches. */
+    static final Block NONE = new Block(new Instruction[0], -1, -1, 0, 0);
+
+    final Instruction[] code;
+
+    /** Guest-physical address of the first byte. */
+    final long physical;
+
+    /** Guest-physical address of the part in a second page, or -1. */
+    final long second;
+
+    /** In bytes. */
+    final int length;
+
+    /** 16, 32 or 64. */
+    final int codeSize;
+
+    /** The last instruction does not set RIP. */
+    boolean falls;
+
+    /** After it, anything about the CPU may have changed, not only registers. */
+    boolean general;
+
+    /** The last instruction is a repeated string instruction, which may be left unfinished. */
+    boolean repeats;
+
+    /** Linear address that it was last entered at. */
+    long linear = -1;
+
+    /** The {@link Interpreter}'s context in which the linear address stands for the physical one; -1 after dropping. */
+    long context = -1;
+
+    /** Blocks that followed it. */
+    Block likely, other;
+
+    /** The first instruction alone, made when it is stepped. */
+    Block single;
+
+    /** Next one in its cache's list. */
+    Block chain;
+
+    Block(Instruction[] code, long physical, long second, int length, int codeSize) {
+        this.code = code;
+        this.physical = physical;
+        this.second = second;
+        this.length = length;
+        this.codeSize = codeSize;
+        likely = this;
+        other = this;
+    }
+
+    /** Whether bytes in a physical range are part of it. */
+    boolean overlaps(long start, long end) {
+        long inFirst = second < 0 ? length : 4096 - (physical & 4095);
+        return physical < end && start < physical + inFirst
+                || second >= 0 && second < end && start < second + length - inFirst;
+    }
+
+    /** Makes it unreachable, and leaves it before the next instruction if it is being executed. */
+    void drop() {
+        context = -1;
+        for (Instruction i : code) {
+            if (i != Decoder.TOO_LONG) { // a shared one
+                i.code = Hot.EXIT;
+            }
+        }
+        if (single != null) {
+            single.context = -1;
+        }
+    }
+}

@@ -1,0 +1,292 @@
+package dev.multivisor.engine.cpu;
+
+import dev.multivisor.engine.isa.Decoder;
+import dev.multivisor.engine.isa.Form;
+import dev.multivisor.engine.isa.Instruction;
+import dev.multivisor.engine.mmu.PhysicalMemory;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentLinkedQueue;
+
+/**
+ * Decoded blocks of one vCPU by physical address. Blocks whose bytes are written are dropped at once when the vCPU's own
+ * thread wrote, so that self-modifying code takes effect at the next instruction; writes by others are queued, and
+ * taken up when the vCPU leaves its block, which it is asked to do.
+ */
+final class BlockCache {
+    private static final int MAX_INSTRUCTIONS = 64;
+    private static final int MAX_BYTES = MAX_INSTRUCTIONS * Decoder.MAX_LENGTH;
+
+    /** Instructions in all blocks after which everything is dropped: some 120 bytes each. */
+    private static final int CAPACITY = 600_000;
+
+    /** Blocks of one page by the 64-byte granule that they start in. */
+    private static final class Page {
+        final Block[] granules = new Block[64];
+        final List<Block> straddling = new ArrayList<>();
+        int blocks;
+    }
+
+    private record Write(long physical, int size) {}
+
+    private final Cpu cpu;
+    private final CodePages pages;
+    private final PhysicalMemory memory;
+    private final Map<Long, Page> frames = new HashMap<>();
+    private final Decoder decoder = new Decoder();
+    private final byte[] bytes = new byte[MAX_BYTES];
+    private final Instruction[] decoded = new Instruction[MAX_INSTRUCTIONS];
+    private final ConcurrentLinkedQueue<Write> writes = new ConcurrentLinkedQueue<>();
+    private volatile Thread owner;
+    private int instructions;
+
+    BlockCache(Cpu cpu, CodePages pages) {
+        this.cpu = cpu;
+        this.pages = pages;
+        memory = cpu.mmu.memory();
+        pages.add(this);
+    }
+
+    /** The current thread runs the vCPU from now on. */
+    void enter() {
+        owner = Thread.currentThread();
+        drain();
+    }
+
+    /** No thread runs the vCPU. */
+    void leave() {
+        owner = null;
+    }
+
+    /** Takes up what others have written. */
+    void drain() {
+        for (Write write = writes.poll(); write != null; write = writes.poll()) {
+            drop(write.physical, write.size);
+        }
+    }
+
+    /** Some bytes of a watched page were written, by any thread. */
+    void written(long physical, int size) {
+        if (Thread.currentThread() == owner) {
+            drop(physical, size);
+        } else {
+            writes.add(new Write(physical, size));
+            cpu.interrupt();
+        }
+    }
+
+    /** The block at an address, decoded if need be. RIP is its address. */
+    Block at(long linear, long physical) {
+        int codeSize = cpu.codeSize;
+        Page page = frames.get(physical >>> 12);
+        if (page != null) {
+            for (Block b = page.granules[(int) physical >>> 6 & 63]; b != null; b = b.chain) {
+                if (b.physical == physical && b.codeSize == codeSize) {
+                    return b;
+                }
+            }
+        }
+        return decode(linear, physical, codeSize);
+    }
+
+    private Block decode(long linear, long physical, int codeSize) {
+        if (memory.ramOffset(physical) < 0) {
+            return uncached(linear, physical, codeSize);
+        }
+        if (instructions > CAPACITY) {
+            clear();
+        }
+        Page page = page(physical >>> 12);
+        int limit = (int) Math.min(MAX_BYTES, 4096 - (physical & 4095));
+        memory.read(physical, bytes, 0, limit);
+        int count = 0;
+        int length = 0;
+        while (count < MAX_INSTRUCTIONS) {
+            Instruction i = decoder.decode(bytes, length, limit, codeSize);
+            if (i == Decoder.INCOMPLETE || i == Decoder.TOO_LONG && count > 0) {
+                break;
+            }
+            decoded[count++] = i;
+            i.offset = length;
+            length += i.length;
+            i.next = length;
+            if (Specializer.ends(i)) {
+                break;
+            }
+        }
+        if (count == 0) {
+            page.blocks--;
+            return straddling(linear, physical, limit, codeSize);
+        }
+        Block block = block(count, physical, -1, length, codeSize);
+        int granule = (int) physical >>> 6 & 63;
+        block.chain = page.granules[granule];
+        page.granules[granule] = block;
+        instructions += count;
+        return block;
+    }
+
+    private Block block(int count, long physical, long second, int length, int codeSize) {
+        Instruction[] code = new Instruction[count];
+        System.arraycopy(decoded, 0, code, 0, count);
+        for (Instruction i : code) {
+            Specializer.specialize(i, codeSize);
+        }
+        Block block = new Block(code, physical, second, length, codeSize);
+        Instruction last = code[count - 1];
+        block.repeats = Specializer.repeats(last);
+        block.falls = !last.form.has(Form.Attribute.ENDS) && !block.repeats;
+        block.general = last.code == Hot.GENERAL && (!block.falls || Specializer.ends(last));
+        return block;
+    }
+
+    /** The first instruction of a block alone. */
+    Block single(Block block) {
+        if (block.code.length == 1 || block == Block.NONE) {
+            return block;
+        }
+        if (block.single == null) {
+            decoded[0] = block.code[0];
+            int length = block.code[0].length;
+            block.single = block(1, block.physical, block.second, length, block.codeSize);
+        }
+        block.single.linear = block.linear;
+        return block.single;
+    }
+
+    /** One instruction that goes on in the next page. */
+    private Block straddling(long linear, long physical, int first, int codeSize) {
+        long second = cpu.mmu.fetch(codeSize == 64 ? linear + first : linear + first & 0xffffffffL);
+        if (memory.ramOffset(second) < 0) {
+            return uncached(linear, physical, codeSize);
+        }
+        Page page = page(physical >>> 12);
+        for (Block block : page.straddling) {
+            if (block.physical == physical && block.second == second && block.codeSize == codeSize) {
+                page.blocks--;
+                return block;
+            }
+        }
+        Page other = page(second >>> 12);
+        memory.read(physical, bytes, 0, first);
+        memory.read(second, bytes, first, Decoder.MAX_LENGTH);
+        Block block = one(physical, second, first + Decoder.MAX_LENGTH, codeSize);
+        page.straddling.add(block);
+        if (page == other) {
+            page.blocks--;
+        } else {
+            other.straddling.add(block);
+        }
+        return block;
+    }
+
+    /** One instruction from bytes that are no RAM. It is decoded each time. */
+    private Block uncached(long linear, long physical, int codeSize) {
+        int inPage = (int) Math.min(Decoder.MAX_LENGTH, 4096 - (physical & 4095));
+        for (int n = 0; n < inPage; n++) {
+            bytes[n] = (byte) memory.load(cpu.number, physical + n, 1);
+        }
+        Instruction i = decoder.decode(bytes, 0, inPage, codeSize);
+        int available = inPage;
+        if (i == Decoder.INCOMPLETE) {
+            long second = cpu.mmu.fetch(codeSize == 64 ? linear + inPage : linear + inPage & 0xffffffffL);
+            for (; available < Decoder.MAX_LENGTH; available++) {
+                bytes[available] = (byte) memory.load(cpu.number, second + available - inPage, 1);
+            }
+        }
+        return one(physical, -1, available, codeSize);
+    }
+
+    private Block one(long physical, long second, int limit, int codeSize) {
+        Instruction i = decoder.decode(bytes, 0, limit, codeSize);
+        i.offset = 0;
+        i.next = i.length;
+        decoded[0] = i;
+        return block(1, physical, second, i.length, codeSize);
+    }
+
+    /** The page, watched, with one block more, which the caller adds: so it cannot be found empty in between. */
+    private Page page(long frame) {
+        Page page = frames.get(frame);
+        if (page == null) {
+            page = new Page();
+            page.blocks++;
+            frames.put(frame, page);
+            pages.acquire(cpu, frame);
+        } else {
+            page.blocks++;
+        }
+        return page;
+    }
+
+    /** Drops the blocks that overlap some bytes of a page. */
+    private void drop(long physical, int size) {
+        long frame = physical >>> 12;
+        Page page = frames.get(frame);
+        if (page == null) {
+            return;
+        }
+        int first = Math.max(0, ((int) physical & 4095) - MAX_BYTES) >>> 6;
+        int last = Math.min(63, ((int) physical & 4095) + size - 1 >>> 6);
+        for (int granule = first; granule <= last; granule++) {
+            Block kept = null;
+            Block next;
+            for (Block b = page.granules[granule]; b != null; b = next) {
+                next = b.chain;
+                if (b.overlaps(physical, physical + size)) {
+                    b.drop();
+                    page.blocks--;
+                    instructions -= b.code.length;
+                } else {
+                    b.chain = kept;
+                    kept = b;
+                }
+            }
+            page.granules[granule] = kept;
+        }
+        dropStraddling(frame, page, physical, size);
+        releaseIfEmpty(frame, page);
+    }
+
+    private void dropStraddling(long frame, Page page, long physical, int size) {
+        for (int n = page.straddling.size() - 1; n >= 0; n--) {
+            Block b = page.straddling.get(n);
+            if (b.overlaps(physical, physical + size)) {
+                b.drop();
+                page.straddling.remove(n);
+                page.blocks--;
+                long other = b.physical >>> 12 == frame ? b.second >>> 12 : b.physical >>> 12;
+                Page otherPage = frames.get(other);
+                if (other != frame && otherPage != null) {
+                    otherPage.straddling.remove(b);
+                    otherPage.blocks--;
+                    releaseIfEmpty(other, otherPage);
+                }
+            }
+        }
+    }
+
+    private void releaseIfEmpty(long frame, Page page) {
+        if (page.blocks == 0) {
+            frames.remove(frame);
+            pages.release(frame);
+        }
+    }
+
+    /** Drops everything. */
+    void clear() {
+        frames.forEach((frame, page) -> {
+            for (Block head : page.granules) {
+                for (Block b = head; b != null; b = b.chain) {
+                    b.drop();
+                }
+            }
+            page.straddling.forEach(Block::drop);
+            pages.release(frame);
+        });
+        frames.clear();
+        instructions = 0;
+    }
+}

@@ -1,0 +1,110 @@
+package dev.multivisor.engine.cpu;
+
+import dev.multivisor.engine.isa.Form;
+import dev.multivisor.engine.isa.Form.Attribute;
+import dev.multivisor.engine.isa.Instruction;
+import dev.multivisor.engine.isa.InstructionTable;
+import dev.multivisor.engine.isa.Op;
+import dev.multivisor.engine.isa.Operand.Kind;
+
+/** The way to the handlers of all forms: first the checks that a form's attributes ask for, then its group's handler. */
+public final class Dispatch {
+    private static final int INTEGER = 0, TRANSFER = 1, CONTROL = 2, STRING = 3, NONE = 9;
+
+    /** Bits of {@link #CHECKS}: something of what the attributes ask for. */
+    private static final int PRIVILEGED = 1, PROTECTED = 2, X87 = 4, MMX = 8, SSE = 16, ALIGNED = 32, WAIT = 64;
+
+    private static final byte[] GROUPS = new byte[Op.values().length];
+    private static final byte[] CHECKS = new byte[InstructionTable.STANDARD.forms().size()];
+
+    static {
+        for (Op op : Op.values()) {
+            GROUPS[op.ordinal()] = (byte) group(op);
+        }
+        for (Form form : InstructionTable.STANDARD.forms()) {
+            CHECKS[form.index()] = (byte) checks(form);
+        }
+    }
+
+    private Dispatch() {}
+
+    private static int group(Op op) {
+        return switch (op) {
+            case ADD, OR, ADC, SBB, AND, SUB, XOR, CMP, TEST, INC, DEC, NOT, NEG, MUL, IMUL, DIV, IDIV,
+                    ROL, ROR, RCL, RCR, SHL, SHR, SAR, SHLD, SHRD, BT, BTS, BTR, BTC, BSF, BSR, POPCNT,
+                    XCHG, XADD, CMPXCHG, CMPXCHG8B, CMPXCHG16B, CRC32, LAHF, SAHF,
+                    DAA, DAS, AAA, AAS, AAM, AAD, SALC, CLC, STC, CMC, CLD, STD -> INTEGER;
+            case MOV, MOVZX, MOVSX, MOVSXD, LEA, MOVBE, BSWAP, PUSH, POP, PUSHA, POPA, PUSHF, POPF, CBW, CWD, XLAT,
+                    ENTER, LEAVE, BOUND, SETCC, CMOVCC, NOP, PAUSE, PREFETCH, UD, MOVNTI -> TRANSFER;
+            case JMP, CALL, RET, JCC, JCXZ, LOOP, LOOPE, LOOPNE -> CONTROL;
+            case MOVS, CMPS, STOS, LODS, SCAS, INS, OUTS -> STRING;
+            default -> NONE;
+        };
+    }
+
+    private static int checks(Form form) {
+        return (form.has(Attribute.PRIVILEGED) ? PRIVILEGED : 0)
+                | (form.has(Attribute.PROTECTED) ? PROTECTED : 0)
+                | (form.has(Attribute.X87) ? X87 : 0)
+                | (form.has(Attribute.MMX) ? MMX : 0)
+                | (form.has(Attribute.SSE) ? SSE : 0)
+                | (form.has(Attribute.ALIGNED) ? ALIGNED : 0)
+                | (form.has(Attribute.X87) && !form.has(Attribute.NOWAIT) || form.has(Attribute.MMX) ? WAIT : 0);
+    }
+
+    /** Executes an instruction. RIP is at it; forms that end a block set RIP, for others the caller does. */
+    public static void execute(Cpu cpu, Instruction i) {
+        int checks = CHECKS[i.form.index()];
+        if (checks != 0) {
+            check(cpu, i, checks);
+        }
+        switch (GROUPS[i.op.ordinal()]) {
+            case INTEGER -> IntegerInstructions.execute(cpu, i);
+            case TRANSFER -> TransferInstructions.execute(cpu, i);
+            case CONTROL -> ControlInstructions.execute(cpu, i);
+            case STRING -> StringInstructions.execute(cpu, i);
+            default -> throw cpu.fault(CpuFault.UD);
+        }
+    }
+
+    private static void check(Cpu cpu, Instruction i, int checks) {
+        if ((checks & PROTECTED) != 0 && (!cpu.protectedMode() || cpu.virtual8086())) {
+            throw cpu.fault(CpuFault.UD);
+        }
+        if ((checks & PRIVILEGED) != 0 && cpu.cpl != 0) {
+            throw cpu.fault(CpuFault.GP);
+        }
+        if ((checks & (X87 | MMX | SSE)) != 0) {
+            available(cpu, i, checks);
+        }
+        if ((checks & ALIGNED) != 0 && i.memory()) {
+            int size = i.a.kind() == Kind.MEMORY ? i.a.size() : i.b.kind() == Kind.MEMORY ? i.b.size() : i.c.size();
+            if (size == 16 && (Operands.offset(cpu, i) + cpu.segmentBase[i.segment] & 15) != 0) {
+                throw cpu.fault(CpuFault.GP);
+            }
+        }
+    }
+
+    /** Intel SDM vol. 3, table 13-1, and vol. 1, 8.7. */
+    private static void available(Cpu cpu, Instruction i, int checks) {
+        boolean emulated = (cpu.cr0 & Cpu.CR0_EM) != 0;
+        boolean switched = (cpu.cr0 & Cpu.CR0_TS) != 0;
+        if ((checks & SSE) != 0 && (emulated || (cpu.cr4 & Cpu.CR4_OSFXSR) == 0)) {
+            throw cpu.fault(CpuFault.UD);
+        }
+        if ((checks & MMX) != 0 && emulated) {
+            throw cpu.fault(CpuFault.UD);
+        }
+        if (i.op == Op.FWAIT) {
+            switched &= (cpu.cr0 & Cpu.CR0_MP) != 0;
+            emulated = false;
+        }
+        if (switched || (checks & X87) != 0 && emulated) {
+            throw cpu.fault(CpuFault.NM);
+        }
+        // ES: an unmasked x87 exception is pending.
+        if ((checks & WAIT) != 0 && (cpu.fpuStatus & 0x80) != 0) {
+            throw cpu.fault(CpuFault.MF);
+        }
+    }
+}
