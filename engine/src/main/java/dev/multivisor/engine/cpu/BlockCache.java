@@ -11,8 +11,8 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentLinkedQueue;
 
 /**
- * Decoded blocks of one vCPU by physical address. Blocks whose bytes are written are dropped at once when the vCPU's own
- * thread wrote, so that self-modifying code takes effect at the next instruction; writes by others are queued, and
+ * Decoded blocks of one vCPU by physical address. Blocks whose bytes are written are dropped at once when the vCPU's
+ * own thread wrote, so that self-modifying code takes effect at the next instruction; writes by others are queued, and
  * taken up when the vCPU leaves its block, which it is asked to do.
  */
 final class BlockCache {

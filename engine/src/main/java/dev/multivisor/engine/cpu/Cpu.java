@@ -234,6 +234,11 @@ public final class Cpu {
         return ((flagAux ^ flagAux << 1) & Long.MIN_VALUE) != 0;
     }
 
+    /** SF differs from OF. */
+    public boolean less() {
+        return (flagResult ^ flagAux << 47 ^ flagAux ^ flagAux << 1) < 0;
+    }
+
     public boolean af() {
         return (flagAux & 8) != 0;
     }
@@ -253,8 +258,8 @@ public final class Cpu {
                     case 3 -> cf() || zf();
                     case 4 -> sf();
                     case 5 -> pf();
-                    case 6 -> sf() != of();
-                    default -> zf() || sf() != of();
+                    case 6 -> less();
+                    default -> zf() || less();
                 };
         return holds == ((code & 1) == 0);
     }

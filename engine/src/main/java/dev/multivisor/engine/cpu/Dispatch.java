@@ -1,5 +1,6 @@
 package dev.multivisor.engine.cpu;
 
+import dev.multivisor.engine.cpu.sse.SseInstructions;
 import dev.multivisor.engine.isa.Form;
 import dev.multivisor.engine.isa.Form.Attribute;
 import dev.multivisor.engine.isa.Instruction;
@@ -7,12 +8,14 @@ import dev.multivisor.engine.isa.InstructionTable;
 import dev.multivisor.engine.isa.Op;
 import dev.multivisor.engine.isa.Operand.Kind;
 
-/** The way to the handlers of all forms: first the checks that a form's attributes ask for, then its group's handler. */
+/** The way to the handlers of all forms: the checks that a form's attributes ask for, then its group's handler. */
 public final class Dispatch {
-    private static final int INTEGER = 0, TRANSFER = 1, CONTROL = 2, STRING = 3, NONE = 9;
+    private static final int INTEGER = 0, TRANSFER = 1, CONTROL = 2, STRING = 3, SYSTEM = 4, SEGMENT = 5, FAR = 6,
+            SSE_GROUP = 7, NONE = 8;
 
     /** Bits of {@link #CHECKS}: something of what the attributes ask for. */
-    private static final int PRIVILEGED = 1, PROTECTED = 2, X87 = 4, MMX = 8, SSE = 16, ALIGNED = 32, WAIT = 64;
+    private static final int PRIVILEGED = 1, PROTECTED = 2, X87 = 4, MMX = 8, SSE = 16, ALIGNED = 32, WAIT = 64,
+            LENGTH = 128;
 
     private static final byte[] GROUPS = new byte[Op.values().length];
     private static final byte[] CHECKS = new byte[InstructionTable.STANDARD.forms().size()];
@@ -35,14 +38,27 @@ public final class Dispatch {
                     XCHG, XADD, CMPXCHG, CMPXCHG8B, CMPXCHG16B, CRC32, LAHF, SAHF,
                     DAA, DAS, AAA, AAS, AAM, AAD, SALC, CLC, STC, CMC, CLD, STD -> INTEGER;
             case MOV, MOVZX, MOVSX, MOVSXD, LEA, MOVBE, BSWAP, PUSH, POP, PUSHA, POPA, PUSHF, POPF, CBW, CWD, XLAT,
-                    ENTER, LEAVE, BOUND, SETCC, CMOVCC, NOP, PAUSE, PREFETCH, UD, MOVNTI -> TRANSFER;
+                    ENTER, LEAVE, BOUND, SETCC, CMOVCC, NOP, PAUSE, UD, MOVNTI -> TRANSFER;
             case JMP, CALL, RET, JCC, JCXZ, LOOP, LOOPE, LOOPNE -> CONTROL;
             case MOVS, CMPS, STOS, LODS, SCAS, INS, OUTS -> STRING;
-            default -> NONE;
+            case FXSAVE, FXRSTOR, LDMXCSR, STMXCSR -> SSE_GROUP;
+            default -> {
+                if (SystemInstructions.OPS.contains(op)) {
+                    yield SYSTEM;
+                } else if (SegmentInstructions.OPS.contains(op)) {
+                    yield SEGMENT;
+                } else if (FarInstructions.OPS.contains(op)) {
+                    yield FAR;
+                }
+                yield op.compareTo(Op.EMMS) >= 0 ? SSE_GROUP : NONE;
+            }
         };
     }
 
     private static int checks(Form form) {
+        if (form == InstructionTable.TOO_LONG) {
+            return LENGTH;
+        }
         return (form.has(Attribute.PRIVILEGED) ? PRIVILEGED : 0)
                 | (form.has(Attribute.PROTECTED) ? PROTECTED : 0)
                 | (form.has(Attribute.X87) ? X87 : 0)
@@ -54,7 +70,7 @@ public final class Dispatch {
 
     /** Executes an instruction. RIP is at it; forms that end a block set RIP, for others the caller does. */
     public static void execute(Cpu cpu, Instruction i) {
-        int checks = CHECKS[i.form.index()];
+        int checks = CHECKS[i.form.index()] & 0xff;
         if (checks != 0) {
             check(cpu, i, checks);
         }
@@ -63,11 +79,18 @@ public final class Dispatch {
             case TRANSFER -> TransferInstructions.execute(cpu, i);
             case CONTROL -> ControlInstructions.execute(cpu, i);
             case STRING -> StringInstructions.execute(cpu, i);
+            case SYSTEM -> SystemInstructions.execute(cpu, i);
+            case SEGMENT -> SegmentInstructions.execute(cpu, i);
+            case FAR -> FarInstructions.execute(cpu, i);
+            case SSE_GROUP -> SseInstructions.execute(cpu, i);
             default -> throw cpu.fault(CpuFault.UD);
         }
     }
 
     private static void check(Cpu cpu, Instruction i, int checks) {
+        if ((checks & LENGTH) != 0) {
+            throw cpu.fault(CpuFault.GP);
+        }
         if ((checks & PROTECTED) != 0 && (!cpu.protectedMode() || cpu.virtual8086())) {
             throw cpu.fault(CpuFault.UD);
         }

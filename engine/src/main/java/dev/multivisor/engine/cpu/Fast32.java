@@ -3,8 +3,8 @@ package dev.multivisor.engine.cpu;
 import dev.multivisor.engine.isa.Instruction;
 
 /**
- * The frequent doubleword arithmetic and moves, by operand shape: x and y are register numbers, {@code at} is the linear
- * address of the memory operand.
+ * The frequent doubleword arithmetic and moves, by operand shape: x and y are register numbers, {@code at} is the
+ * linear address of the memory operand.
  */
 final class Fast32 {
     private static final long LOW = 0xffffffffL;

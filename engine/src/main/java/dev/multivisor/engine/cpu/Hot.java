@@ -18,7 +18,8 @@ final class Hot {
     static final int RR = 0, RI = 3, RM = 6, MR = 9, MI = 12;
 
     /** Operations with all shapes. */
-    static final int ADD = 15, OR = 30, ADC = 45, SBB = 60, AND = 75, SUB = 90, XOR = 105, CMP = 120, TEST = 135, MOV = 150;
+    static final int ADD = 15, OR = 30, ADC = 45, SBB = 60, AND = 75, SUB = 90, XOR = 105, CMP = 120, TEST = 135,
+            MOV = 150;
 
     /** Word moves. */
     static final int LOAD16 = 165, STORE16 = 166, STORE16_I = 167;
@@ -46,7 +47,8 @@ final class Hot {
             CMOV_R = 263, CMOV_M = 266, BT_R = 269, BT_I = 272, XCHG = 275, INC_M = 278, DEC_M = 281, CBW = 284,
             CWD = 287, SHLD_I = 290, SHRD_I = 293;
 
-    static final int SETCC_R = 296, SETCC_M = 297, NOP = 298, MUL64_R = 299, MUL64_M = 300, BSWAP64 = 301, BSWAP32 = 302;
+    static final int SETCC_R = 296, SETCC_M = 297, NOP = 298, MUL64_R = 299, MUL64_M = 300, BSWAP64 = 301,
+            BSWAP32 = 302;
 
     /** SSE moves. */
     static final int XMM_LOAD = 303, XMM_STORE = 304, XMM_MOVE = 305, XMM_LOAD64 = 306, XMM_STORE64 = 307, PXOR = 308;

@@ -115,9 +115,8 @@ public final class Interpreter {
             Block block = cache.single(find(cpu.r[RIP] + codeBase));
             long next = cpu.instructions + 1;
             cpu.systemFlags &= ~Cpu.RF;
-            if (loop(block, next)) {
-                DebugTraps.afterInstruction(cpu, block.code[0], stepped);
-            }
+            loop(block, next);
+            DebugTraps.afterInstruction(cpu, block.code[0], stepped);
         } catch (CpuFault fault) {
             Exceptions.deliver(cpu, fault);
         }
@@ -216,10 +215,8 @@ public final class Interpreter {
     /**
      * Executes a block and those that follow until so many instructions are done in all, or attention is wanted, or
      * something happened that the caller has to look at.
-     *
-     * @return whether the last instruction was completed
      */
-    private boolean loop(Block first, long end) {
+    private void loop(Block first, long end) {
         Cpu cpu = this.cpu;
         long[] r = cpu.r;
         Block block = first;
@@ -449,7 +446,8 @@ public final class Interpreter {
                                 r[RIP] = start + i.offset;
                                 r[RIP] = ControlInstructions.canonical(cpu, r[i.x]);
                             }
-                            case JMP_M -> r[RIP] = ControlInstructions.canonical(cpu, cpu.mmu.load64(at(cpu, r, i, start)));
+                            case JMP_M ->
+                                r[RIP] = ControlInstructions.canonical(cpu, cpu.mmu.load64(at(cpu, r, i, start)));
                             case RET -> {
                                 r[RIP] = start + i.offset;
                                 r[RIP] = return64(cpu, r);
@@ -504,7 +502,8 @@ public final class Interpreter {
                             }
                             case IMUL_RR + D -> r[i.x] = Alu.imul(cpu, r[i.x], r[i.y], 32) & LOW;
                             case IMUL_RRI + D -> r[i.x] = Alu.imul(cpu, r[i.y], i.immediate, 32) & LOW;
-                            case IMUL_RM + D -> r[i.x] = Alu.imul(cpu, r[i.x], cpu.mmu.load32(at(cpu, r, i, start)), 32) & LOW;
+                            case IMUL_RM + D ->
+                                r[i.x] = Alu.imul(cpu, r[i.x], cpu.mmu.load32(at(cpu, r, i, start)), 32) & LOW;
                             case CMOV_R + D -> r[i.x] = (cpu.condition(i.condition) ? r[i.y] : r[i.x]) & LOW;
                             case CMOV_M + D -> {
                                 long value = cpu.mmu.load32(at(cpu, r, i, start));
@@ -580,15 +579,15 @@ public final class Interpreter {
                 if (block.general) {
                     if (block.repeats && r[RIP] == start + code[code.length - 1].offset) {
                         cpu.instructions = --done;
-                        return false;
+                        return;
                     }
                     if (special() || cpu.halted) {
-                        return true;
+                        return;
                     }
                     refresh();
                 }
                 if (done >= end || cpu.attention()) {
-                    return true;
+                    return;
                 }
                 long linear = r[RIP] + codeBase;
                 Block next = block.likely;

@@ -59,7 +59,7 @@ public final class StringInstructions {
         }
     }
 
-    /** Does some of a forward MOVS or STOS at once. Returns the number of elements done, 0 if it has to be one by one. */
+    /** Does some of a forward MOVS or STOS at once. Returns how many elements, 0 if it has to be one by one. */
     private static long bulk(Cpu cpu, Instruction i, int size, long count) {
         if (cpu.codeSize != 64 || i.addressSize != 8 || (cpu.systemFlags & Cpu.DF) != 0 || count < 4) {
             return 0;

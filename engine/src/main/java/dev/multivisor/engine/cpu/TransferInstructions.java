@@ -41,7 +41,7 @@ public final class TransferInstructions {
             case LEAVE -> leave(cpu, i);
             case XLAT -> xlat(cpu, i);
             case BOUND -> bound(cpu, i);
-            case NOP, PAUSE, PREFETCH -> {}
+            case NOP, PAUSE -> {}
             default -> throw cpu.fault(CpuFault.UD);
         }
     }
@@ -63,6 +63,10 @@ public final class TransferInstructions {
 
     /** The address of a memory destination is computed with RSP already incremented. */
     private static void pop(Cpu cpu, Instruction i) {
+        if (i.a.kind() == Kind.SEGMENT) {
+            popSegment(cpu, i);
+            return;
+        }
         long before = cpu.r[RSP];
         long value = Stack.pop(cpu, i.operandSize);
         if (i.a.kind() != Kind.MEMORY) {
@@ -74,6 +78,18 @@ public final class TransferInstructions {
         } catch (CpuFault fault) {
             cpu.r[RSP] = before;
             throw fault;
+        }
+    }
+
+    private static void popSegment(Cpu cpu, Instruction i) {
+        int segment = i.a.register();
+        // A new SS changes the stack's width: the pointer moves with the old one.
+        long top = Stack.pointer(cpu);
+        Segmentation.load(cpu, segment, (int) Stack.load(cpu, top, 2));
+        Stack.setPointer(cpu, top + i.operandSize);
+        if (segment == Cpu.SS) {
+            cpu.interruptShadow = true;
+            cpu.advance(i);
         }
     }
 
@@ -138,6 +154,9 @@ public final class TransferInstructions {
             cpu.updateMode();
         }
         cpu.advance(i);
+        if ((cpu.systemFlags & ~before & Cpu.IF) != 0) {
+            cpu.interruptsEnabled();
+        }
     }
 
     private static void enter(Cpu cpu, Instruction i) {

@@ -54,6 +54,7 @@ public final class Mmu {
     private boolean alignmentChecked;
     private boolean longMode;
     private long pagingMode;
+    private int generation;
 
     public Mmu(PhysicalMemory memory) {
         this.memory = memory;
@@ -526,18 +527,26 @@ public final class Mmu {
         walk.loadPointers(owner, cr3);
     }
 
+    /** Changes whenever any translation may have changed: what was learnt from {@link #fetch} holds no longer. */
+    public int generation() {
+        return generation;
+    }
+
     /** Forgets every translation, global ones too. */
     public void flushAll() {
+        generation++;
         translations.flushAll();
     }
 
     /** Forgets translations that are not global: what MOV to CR3 does. */
     public void flushNonGlobal() {
+        generation++;
         translations.flushNonGlobal();
     }
 
     /** INVLPG. */
     public void flushPage(long linear) {
+        generation++;
         translations.flushPage(linear);
     }
 
