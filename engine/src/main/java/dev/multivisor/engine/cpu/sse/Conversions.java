@@ -42,7 +42,7 @@ final class Conversions {
         return (int) SoftFloat.fromInteger(cpu, value, SINGLE);
     }
 
-    /** CVTDQ2PD, and CVTPI2PD, whose memory form leaves the x87 state alone. */
+    /** CVTDQ2PD, and CVTPI2PD, whose memory form leaves the x87 state alone, as that of CVTPI2PS. */
     static void cvtdq2pd(Cpu cpu, Instruction i) {
         long value = cpu.xmm[Vectors.source(cpu, i, i.b)];
         if (i.b.kind() == Kind.MMX) {
@@ -62,7 +62,9 @@ final class Conversions {
     static void cvtpi2ps(Cpu cpu, Instruction i) {
         long value = singlesOf(cpu, cpu.xmm[Vectors.source(cpu, i, i.b)]);
         Mxcsr.commit(cpu);
-        Vectors.enterMmx(cpu);
+        if (i.b.kind() == Kind.MMX) {
+            Vectors.enterMmx(cpu);
+        }
         cpu.xmm[i.a.register() << 1] = value;
     }
 
