@@ -81,9 +81,7 @@ final class ControlRegisters {
             }
             require(cpu, value >>> CpuModel.PHYSICAL_BITS == 0);
             cpu.cr3 = value;
-            if (!keep) {
-                cpu.mmu.flushNonGlobal();
-            }
+            cpu.mmu.cr3Loaded(cpu, keep);
         } else {
             loadCr3(cpu, value & 0xffffffffL);
         }

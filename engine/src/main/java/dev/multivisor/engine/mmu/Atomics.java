@@ -38,7 +38,8 @@ final class Atomics {
 
     /** A locked operation on the last bytes of one word, from bit {@code shift}, and the first bytes of another. */
     static boolean split(
-            MemorySegment ram, long first, long second, int shift, int size, long expected, long value, Object splitLock) {
+            MemorySegment ram, long first, long second, int shift, int size, long expected, long value,
+            Object splitLock) {
         int low = 64 - shift;
         long firstMask = -1L << shift;
         long secondMask = mask(size) >>> low;

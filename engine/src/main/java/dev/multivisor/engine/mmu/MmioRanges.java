@@ -4,7 +4,7 @@ import dev.multivisor.engine.device.MmioHandler;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Device ranges in guest-physical memory: an immutable list that is replaced whole when a range comes, goes or moves. */
+/** Device ranges in guest-physical memory: an immutable list, replaced whole when a range comes, goes or moves. */
 final class MmioRanges {
     static final MmioRanges NONE = new MmioRanges(List.of());
 

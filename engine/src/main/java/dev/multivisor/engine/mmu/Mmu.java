@@ -7,8 +7,8 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /**
- * One vCPU's view of memory: a software TLB in front of the page walk. Addresses are linear. Accesses may be unaligned and
- * may cross a page; both pages are checked before anything is changed.
+ * One vCPU's view of memory: a software TLB in front of the page walk. Addresses are linear. Accesses may be unaligned
+ * and may cross a page; both pages are checked before anything is changed.
  *
  * <p><b>Look-up.</b> An access computes its entry from the page of its first byte and compares the tag with the page of
  * its last: a hit means that it stays in one page, that the page is RAM and that the access is permitted. Everything
@@ -40,7 +40,7 @@ public final class Mmu {
     private final DataBreakpoints breakpoints = new DataBreakpoints();
     private final Translations translations;
 
-    private final Tlb supervisor, suspended, user;
+    private final Tlb supervisor;
 
     /** The current set for data, and the tags that fast accesses look at. */
     private Tlb data;
@@ -62,8 +62,6 @@ public final class Mmu {
         walk = new PageWalk(memory, pdptr);
         translations = new Translations(memory, walk, breakpoints);
         supervisor = translations.supervisor;
-        suspended = translations.suspended;
-        user = translations.user;
         data = supervisor;
         tags = supervisor.tags;
         code = supervisor;
@@ -459,8 +457,8 @@ public final class Mmu {
     }
 
     /**
-     * Fills as much as can be filled at once with a pattern of 1, 2, 4 or 8 bytes: not beyond the end of the page, and a
-     * multiple of 8 bytes.
+     * Fills as much as can be filled at once with a pattern of 1, 2, 4 or 8 bytes: not beyond the end of the page, and
+     * a multiple of 8 bytes.
      *
      * @return how many bytes were filled; 0 when it has to be done element by element
      */
@@ -501,23 +499,37 @@ public final class Mmu {
         if (mode != pagingMode) {
             pagingMode = mode;
             longMode = owner.longMode();
-            flushAll();
+            translations.flushAll();
         }
-        boolean suspend = (owner.systemFlags & Cpu.AC) != 0;
+        select(owner);
+    }
+
+    private void select(Cpu owner) {
+        boolean flagged = (owner.systemFlags & Cpu.AC) != 0;
         boolean check = false;
         if (owner.cpl == 3) {
-            data = user;
-            code = user;
-            check = suspend && (owner.cr0 & Cpu.CR0_AM) != 0;
+            data = translations.user();
+            code = data;
+            check = flagged && (owner.cr0 & Cpu.CR0_AM) != 0;
         } else {
             code = supervisor;
-            data = suspend && (owner.cr4 & Cpu.CR4_SMAP) != 0 ? suspended : supervisor;
+            data = flagged && (owner.cr4 & Cpu.CR4_SMAP) != 0 ? translations.suspended() : supervisor;
         }
         alignmentChecked = check;
         tags = check ? NEVER.tags : data.tags;
     }
 
-    /** Loads the PAE page-directory-pointer-table registers from where CR3 points, or raises #GP and changes nothing. */
+    /**
+     * Called after CR3 was loaded.
+     *
+     * @param keep bit 63 of MOV to CR3 with CR4.PCIDE: what is known of the new PCID is still good
+     */
+    public void cr3Loaded(Cpu owner, boolean keep) {
+        translations.cr3Loaded(keep);
+        select(owner);
+    }
+
+    /** Loads the PAE page-directory-pointer-table registers from where CR3 points, or raises #GP, changing nothing. */
     public void loadPdptrs(Cpu owner) {
         walk.loadPointers(owner, owner.cr3);
     }
@@ -536,9 +548,10 @@ public final class Mmu {
     public void flushAll() {
         generation++;
         translations.flushAll();
+        select(cpu);
     }
 
-    /** Forgets translations that are not global: what MOV to CR3 does. */
+    /** Forgets translations that are not global, of every PCID. */
     public void flushNonGlobal() {
         generation++;
         translations.flushNonGlobal();

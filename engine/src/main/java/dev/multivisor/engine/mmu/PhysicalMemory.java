@@ -47,7 +47,8 @@ public final class PhysicalMemory {
         for (int n = 0; n < count; n++) {
             GuestMemory.Region region = regions.get(n);
             boolean aligned = ((region.guestAddress() | region.offset() | region.size()) & PAGE - 1) == 0;
-            boolean inside = region.offset() >= 0 && region.size() > 0 && region.offset() <= ram.byteSize() - region.size();
+            boolean inside = region.offset() >= 0 && region.size() > 0
+                    && region.offset() <= ram.byteSize() - region.size();
             if (!aligned || !inside || region.guestAddress() < end) {
                 throw new EngineException("memory: region " + n + " is not aligned, ascending and inside: " + region);
             }
@@ -97,7 +98,7 @@ public final class PhysicalMemory {
 
     // ---- Devices ----
 
-    /** Gives a range of addresses to a device; may be called while the guest runs. The latest of overlapping ones wins. */
+    /** Gives a range of addresses to a device, also while the guest runs. The latest of overlapping ones wins. */
     public synchronized void map(long base, long bytes, MmioHandler handler) {
         mmio = mmio.with(new MmioRanges.Range(base, bytes, handler));
     }

@@ -34,8 +34,11 @@ final class Tlb {
 
     private int logged;
 
+    /** Whether anything was entered since the last full flush. */
+    private boolean used;
+
     Tlb() {
-        flush();
+        Arrays.fill(tags, INVALID);
     }
 
     /** The index in {@link #tags} of an address's entry. */
@@ -43,6 +46,7 @@ final class Tlb {
         return (int) (linear >>> 12 - STRIDE_BITS) & MASK;
     }
 
+    /** Whether an entry lets writes through without the slow path. */
     boolean fastWrite(int index) {
         return (tags[index + WRITE] & 0xfff) == 0;
     }
@@ -55,6 +59,7 @@ final class Tlb {
 
     /** Gives an entry to a page, with no permissions yet. */
     void take(int index, long page, long physicalPage, long ramOffset, boolean global) {
+        used = true;
         invalidate(index);
         tags[index + ADDEND] = ramOffset - page;
         physical[index >>> STRIDE_BITS] = physicalPage | (global ? 1 : 0);
@@ -74,8 +79,11 @@ final class Tlb {
     }
 
     void flush() {
-        Arrays.fill(tags, INVALID);
-        logged = 0;
+        if (used) {
+            Arrays.fill(tags, INVALID);
+            logged = 0;
+            used = false;
+        }
     }
 
     void flushNonGlobal() {

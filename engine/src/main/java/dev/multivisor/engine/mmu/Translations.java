@@ -4,7 +4,9 @@ import dev.multivisor.engine.cpu.Cpu;
 import dev.multivisor.engine.cpu.CpuFault;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 
 /**
  * The translations of one vCPU: its sets, how they are filled and forgotten, and the requests of other threads to drop
@@ -29,15 +31,31 @@ final class Translations {
     private static final long EVERY_PAGE = -1;
     private static final int MAX_REQUESTS = 64;
 
-    /** For supervisor mode, implicit accesses, and supervisor mode with EFLAGS.AC while CR4.SMAP is clear. */
+    /** How many process contexts (PCIDs) are remembered. */
+    private static final int CONTEXTS = 8;
+
+    /** What belongs to one PCID. */
+    private static final class Context {
+        final Tlb suspended = new Tlb();
+        final Tlb user = new Tlb();
+        long pcid;
+        long lastUse;
+    }
+
+    /**
+     * For supervisor mode, implicit accesses, and supervisor mode with EFLAGS.AC while CR4.SMAP is clear. Kernels map
+     * what they use here as global, so that it is not worth having one for each PCID: what is not global goes with
+     * every load of CR3.
+     */
     final Tlb supervisor = new Tlb();
 
-    /** For supervisor mode with EFLAGS.AC set and CR4.SMAP too. */
-    final Tlb suspended = new Tlb();
+    private final List<Context> contexts = new ArrayList<>();
+    private Context current = new Context();
+    private long uses;
 
-    final Tlb user = new Tlb();
+    /** All that there are. */
+    private Tlb[] sets = {supervisor, current.suspended, current.user};
 
-    private final Tlb[] sets = {supervisor, suspended, user};
     private final PhysicalMemory memory;
     private final PageWalk walk;
     private final DataBreakpoints breakpoints;
@@ -55,6 +73,16 @@ final class Translations {
         this.memory = memory;
         this.walk = walk;
         this.breakpoints = breakpoints;
+        contexts.add(current);
+    }
+
+    /** For supervisor mode with EFLAGS.AC set and CR4.SMAP too. */
+    Tlb suspended() {
+        return current.suspended;
+    }
+
+    Tlb user() {
+        return current.user;
     }
 
     void attach(Cpu owner) {
@@ -71,8 +99,8 @@ final class Translations {
         int index = Tlb.index(linear);
         long page = linear & PAGES;
         if ((set.tags[index + kind] & ~Tlb.SLOW) != page) {
-            boolean asUser = set == user;
-            walk.walk(cpu, linear, kind, asUser, set == suspended);
+            boolean asUser = set == current.user;
+            walk.walk(cpu, linear, kind, asUser, set == current.suspended);
             fill(set, index, page, kind);
         } else if (set.tags[index + kind] != page) {
             permit(set, index, page, kind);
@@ -95,7 +123,7 @@ final class Translations {
         permit(set, index, page, kind);
         if (kind == Tlb.WRITE) {
             permit(set, index, page, Tlb.READ);
-        } else if (kind == Tlb.READ && walk.mayWrite(cpu, set == user)) {
+        } else if (kind == Tlb.READ && walk.mayWrite(cpu, set == current.user)) {
             permit(set, index, page, Tlb.WRITE);
         }
     }
@@ -127,9 +155,51 @@ final class Translations {
         }
         largePages.clear();
         Arrays.fill(written, 0);
+        current = context(pcid());
     }
 
-    /** Forgets translations that are not global. */
+    /** CR3 was loaded: changes to its PCID's translations, and forgets those not global unless told to keep them. */
+    void cr3Loaded(boolean keep) {
+        beforeForgetting();
+        supervisor.flushNonGlobal();
+        current = context(pcid());
+        if (!keep) {
+            current.suspended.flushNonGlobal();
+            current.user.flushNonGlobal();
+        }
+    }
+
+    private long pcid() {
+        return (cpu.cr4 & Cpu.CR4_PCIDE) != 0 ? cpu.cr3 & 0xfff : 0;
+    }
+
+    private Context context(long pcid) {
+        Context oldest = contexts.getFirst();
+        for (Context context : contexts) {
+            if (context.pcid == pcid) {
+                context.lastUse = ++uses;
+                return context;
+            }
+            if (context.lastUse < oldest.lastUse) {
+                oldest = context;
+            }
+        }
+        if (contexts.size() < CONTEXTS) {
+            oldest = new Context();
+            contexts.add(oldest);
+            sets = Arrays.copyOf(sets, sets.length + 2);
+            sets[sets.length - 2] = oldest.suspended;
+            sets[sets.length - 1] = oldest.user;
+        } else {
+            oldest.suspended.flush();
+            oldest.user.flush();
+        }
+        oldest.pcid = pcid;
+        oldest.lastUse = ++uses;
+        return oldest;
+    }
+
+    /** Forgets translations that are not global, of every PCID. */
     void flushNonGlobal() {
         beforeForgetting();
         for (Tlb set : sets) {

@@ -43,7 +43,8 @@ class MmuTest {
             boolean smap = (bits & 32) != 0;
             boolean ac = (bits & 64) != 0;
             boolean ring3 = (bits & 128) != 0;
-            tables.map(A, FRAME, PRESENT | (user ? USER : 0) | (writable ? WRITABLE : 0) | (noExecute ? NO_EXECUTE : 0));
+            long flags = PRESENT | (user ? USER : 0) | (writable ? WRITABLE : 0) | (noExecute ? NO_EXECUTE : 0);
+            tables.map(A, FRAME, flags);
             tables.enter(cpu, (smep ? Cpu.CR4_SMEP : 0) | (smap ? Cpu.CR4_SMAP : 0));
             cpu.cr0 = cpu.cr0 & ~Cpu.CR0_WP | (wp ? Cpu.CR0_WP : 0);
             cpu.systemFlags = ac ? Cpu.AC : 0;
@@ -144,6 +145,40 @@ class MmuTest {
         tables.map(B, FRAME, RW | GLOBAL);
         mmu.flushAll();
         assertEquals(11, mmu.load64(B));
+    }
+
+    @Test
+    void eachPcidHasItsOwnTranslations() {
+        tables.enter(cpu, Cpu.CR4_PCIDE);
+        cpu.cpl = 3;
+        cpu.updateMode();
+        long entry = tables.map(A, FRAME, RW | USER);
+        for (int pcid = 0; pcid < 20; pcid++) {
+            memory.store(FRAME + pcid * 0x1000, 1, pcid);
+        }
+        for (int pcid = 0; pcid < 20; pcid++) {
+            cpu.cr3 = 0x1000 | pcid;
+            mmu.cr3Loaded(cpu, pcid % 2 == 0);
+            memory.store(entry, 8, FRAME + pcid * 0x1000 | RW | USER);
+            assertEquals(pcid, mmu.load8(A));
+        }
+        memory.store(entry, 8, FRAME | RW | USER);
+        for (int pcid = 19; pcid >= 12; pcid--) {
+            cpu.cr3 = 0x1000 | pcid;
+            mmu.cr3Loaded(cpu, true);
+            assertEquals(pcid, mmu.load8(A));
+        }
+        cpu.cr3 = 0x1000 | 11;
+        mmu.cr3Loaded(cpu, true);
+        assertEquals(0, mmu.load8(A));
+        memory.store(entry, 8, FRAME + 0x1000 | RW | USER);
+        mmu.cr3Loaded(cpu, false);
+        assertEquals(1, mmu.load8(A));
+        cpu.cr3 = 0x1000 | 15;
+        mmu.cr3Loaded(cpu, true);
+        assertEquals(15, mmu.load8(A));
+        mmu.flushPage(A);
+        assertEquals(1, mmu.load8(A));
     }
 
     @Test

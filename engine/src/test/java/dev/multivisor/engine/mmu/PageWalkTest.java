@@ -55,7 +55,8 @@ class PageWalkTest {
                 | (random.nextBoolean() ? Cpu.CR4_PGE : 0)
                 | (random.nextBoolean() ? Cpu.CR4_SMEP : 0)
                 | (random.nextBoolean() ? Cpu.CR4_SMAP : 0);
-        cpu.efer = (paging == Paging.LEVEL4 ? Cpu.EFER_LMA | Cpu.EFER_LME : 0) | (random.nextInt(4) == 0 ? 0 : Cpu.EFER_NXE);
+        cpu.efer = (paging == Paging.LEVEL4 ? Cpu.EFER_LMA | Cpu.EFER_LME : 0)
+                | (random.nextInt(4) == 0 ? 0 : Cpu.EFER_NXE);
         cpu.cr3 = random.nextInt(PAGES) * 4096L;
         if (paging == Paging.PAE) {
             for (int n = 0; n < 4; n++) {

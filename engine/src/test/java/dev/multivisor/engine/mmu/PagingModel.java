@@ -3,8 +3,8 @@ package dev.multivisor.engine.mmu;
 import dev.multivisor.engine.cpu.Cpu;
 
 /**
- * Paging written down once more, as slowly and literally as the manual's tables have it (Intel SDM vol. 3, 4.3 to 4.8), on
- * a copy of memory.
+ * Paging written down once more, as slowly and literally as the manual's tables have it (Intel SDM vol. 3, 4.3 to
+ * 4.8), on a copy of memory.
  */
 final class PagingModel {
     final byte[] content;

@@ -85,7 +85,8 @@ class PhysicalMemoryTest {
         assertEquals(0x2211, memory.load(3, GIB + 8, 2));
         memory.store(2, GIB + 0xf8, 8, 0x1234);
         other.mmu.store16(GIB + 1, 0xabcdef);
-        assertEquals(List.of("cpu 3 reads 2 at 8", "cpu 2 writes 8 at 248: 1234", "cpu 0 writes 2 at 1: cdef"), device.seen);
+        assertEquals(
+                List.of("cpu 3 reads 2 at 8", "cpu 2 writes 8 at 248: 1234", "cpu 0 writes 2 at 1: cdef"), device.seen);
         device.seen.clear();
         memory.store(0, GIB + 0xff, 2, 0x5566);
         assertEquals(List.of("cpu 0 writes 1 at 255: 66"), device.seen);
@@ -97,7 +98,8 @@ class PhysicalMemoryTest {
 
     @Test
     void nonsensicalRegionsAreRefused() {
-        for (Region region : List.of(new Region(1, 0, 0x1000), new Region(0, 0, 0x3000), new Region(0, -0x1000, 0x1000))) {
+        List<Region> bad = List.of(new Region(1, 0, 0x1000), new Region(0, 0, 0x3000), new Region(0, -0x1000, 0x1000));
+        for (Region region : bad) {
             assertThrows(EngineException.class, () -> new TestGuest(0x2000, List.of(region)));
         }
         assertThrows(EngineException.class,
