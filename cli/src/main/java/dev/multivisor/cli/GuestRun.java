@@ -31,8 +31,8 @@ final class GuestRun implements EscapeKeys.Actions {
      * What is asked for.
      *
      * @param interactive whether keys come from a terminal in raw mode
-     * @param input whether standard input is the guest's at all
-     * @param endOfInput whether Ctrl-D is sent when standard input ends
+     * @param script whether the guest runs a script, whose status it reports by debug-exit
+     * @param ours whether it is the default guest, with a shell whose prompt is known
      * @param log where a copy of the output goes; null for nowhere
      */
     record Plan(
@@ -41,8 +41,8 @@ final class GuestRun implements EscapeKeys.Actions {
             MachineSpec spec,
             Boot boot,
             boolean interactive,
-            boolean input,
-            boolean endOfInput,
+            boolean script,
+            boolean ours,
             boolean reboot,
             Duration timeout,
             OutputStream log,
@@ -52,22 +52,23 @@ final class GuestRun implements EscapeKeys.Actions {
     private final LoadedEngine engine;
     private final PrintWriter err;
     private final PanicWatch panic = new PanicWatch();
-    private final GuestSignals signals;
+    private final PromptWatch prompt = new PromptWatch();
     private final List<OutputStream> sinks = new ArrayList<>();
     private volatile VirtualMachine current;
     private volatile boolean quit;
 
-    GuestRun(Plan plan, LoadedEngine engine, PrintWriter err, GuestSignals signals) {
+    GuestRun(Plan plan, LoadedEngine engine, PrintWriter err) {
         this.plan = plan;
         this.engine = engine;
         this.err = err;
-        this.signals = signals;
         sinks.add(new FileOutputStream(FileDescriptor.out));
         if (plan.log != null) {
             sinks.add(plan.log);
         }
         sinks.add(panic);
-        sinks.add(signals.console());
+        if (plan.ours) {
+            sinks.add(prompt);
+        }
     }
 
     /** Runs it and returns the exit status. */
@@ -78,7 +79,7 @@ final class GuestRun implements EscapeKeys.Actions {
             if (terminal != null) {
                 tell(EscapeKeys.HELP + ".");
             }
-            if (plan.input) {
+            if (!plan.script) {
                 Thread.ofPlatform().name("keys").daemon(true).start(() -> feed(console));
             }
             while (true) {
@@ -94,7 +95,7 @@ final class GuestRun implements EscapeKeys.Actions {
 
     private Optional<MachineEnd> runOnce(StreamConsole console, long deadline) throws InterruptedException {
         VirtualMachine.Settings settings = new VirtualMachine.Settings(
-                plan.name, plan.memory, plan.spec, console, signals.debug(new OutputOnly(console)));
+                plan.name, plan.memory, plan.spec, console, new OutputOnly(console));
         try (VirtualMachine machine = VirtualMachine.create(engine, settings, plan.boot)) {
             current = machine;
             machine.start();
@@ -108,8 +109,6 @@ final class GuestRun implements EscapeKeys.Actions {
                 }
                 if (quit) {
                     machine.stop("quit");
-                } else if (signals.status().isPresent()) {
-                    machine.stop("script ended");
                 } else if (panic.over() && !plan.interactive) {
                     machine.stop("panic");
                 } else if (console.failure().isPresent()) {
@@ -126,9 +125,6 @@ final class GuestRun implements EscapeKeys.Actions {
         if (quit) {
             tell("quit.");
             return Optional.of(ExitStatus.QUIT);
-        }
-        if (signals.status().isPresent()) {
-            return signals.status();
         }
         boolean panicked = !panic.message().isEmpty();
         if (ended.isEmpty()) {
@@ -159,7 +155,7 @@ final class GuestRun implements EscapeKeys.Actions {
                 }
                 yield Optional.of(scriptless(ExitStatus.OK, "the guest reset the machine before the script ended"));
             }
-            case DEBUG_EXIT -> Optional.of(exit.status() & 0xff);
+            case DEBUG_EXIT -> Optional.of((plan.script ? exit.status() >> 1 : exit.status()) & 0xff);
             case TRIPLE_FAULT -> {
                 tell("triple fault: the guest could not handle a fault" + detail);
                 yield Optional.of(ExitStatus.TRIPLE_FAULT);
@@ -183,7 +179,7 @@ final class GuestRun implements EscapeKeys.Actions {
     }
 
     private int scriptless(int status, String problem) {
-        if (!signals.expected()) {
+        if (!plan.script) {
             return status;
         }
         tell(problem);
@@ -194,15 +190,15 @@ final class GuestRun implements EscapeKeys.Actions {
         EscapeKeys keys = new EscapeKeys(this);
         byte[] buffer = new byte[4096];
         try (InputStream in = new FileInputStream(FileDescriptor.in)) {
-            if (!plan.interactive) {
-                signals.awaitReady();
+            if (plan.ours && !plan.interactive) {
+                prompt.await();
             }
             int size;
             while ((size = in.read(buffer)) > 0) {
                 byte[] typed = plan.interactive ? keys.filter(buffer, size) : java.util.Arrays.copyOf(buffer, size);
                 console.feed(typed, 0, typed.length);
             }
-            if (plan.endOfInput && !plan.interactive) {
+            if (plan.ours && !plan.interactive) {
                 console.feed(new byte[] {(byte) CTRL_D}, 0, 1);
             }
         } catch (IOException e) {

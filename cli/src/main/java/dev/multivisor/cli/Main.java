@@ -2,6 +2,7 @@ package dev.multivisor.cli;
 
 import dev.multivisor.api.EngineException;
 import dev.multivisor.host.HostException;
+import dev.multivisor.images.ImageException;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import picocli.CommandLine;
@@ -78,7 +79,7 @@ public final class Main implements Runnable {
         if (e instanceof CliException known) {
             err.println("multivisor: " + known.getMessage());
             status = known.status();
-        } else if (e instanceof HostException || e instanceof EngineException) {
+        } else if (e instanceof HostException || e instanceof EngineException || e instanceof ImageException) {
             err.println("multivisor: " + e.getMessage());
             status = ExitStatus.BAD_INPUT;
         } else {

@@ -34,7 +34,7 @@ import picocli.CommandLine.Spec;
         footer = {
             "  multivisor run",
             "  multivisor run --script test.sh --file ./program:/root/program",
-            "  multivisor run --memory 2G --cpus 2 --append loglevel=7",
+            "  multivisor run --image debian-13 --memory 2G --cpus 2",
             "  multivisor run --kernel /boot/vmlinuz --initrd /boot/initrd.img",
             "  echo 'uname -a' | multivisor run --timeout 1m"
         },
@@ -61,6 +61,13 @@ final class RunCommand implements Callable<Integer> {
             defaultValue = "",
             description = "The engine: a version that \"engine list\" shows, or a JAR. Default: the newest.")
     private String engine;
+
+    @Option(
+            names = "--image",
+            paramLabel = "NAME",
+            defaultValue = "debian-12",
+            description = "The default guest: debian-12 (kernel 6.1) or debian-13 (6.12). Default: ${DEFAULT-VALUE}.")
+    private String image;
 
     @Option(
             names = "--kernel",
@@ -140,13 +147,13 @@ final class RunCommand implements Callable<Integer> {
         if (cpus < 1 || cpus > 255) {
             throw new CliException("--cpus: " + cpus + " is not between 1 and 255");
         }
-        GuestFiles wanted = new GuestFiles(kernel, initrd, append, files, script);
+        GuestFiles wanted = new GuestFiles(image, kernel, initrd, append, files, script);
         wanted.check();
         boolean interactive = script == null && RawTerminal.usable();
         try (Arena arena = Arena.ofShared();
                 LoadedEngine loaded = LoadedEngine.load(Installation.engine(engine));
                 OutputStream copy = openLog()) {
-            GuestFiles.Guest guest = wanted.open(arena, spec.commandLine().getErr());
+            GuestFiles.Guest guest = wanted.open(arena, spec.commandLine());
             Boot boot = guest.boot();
             GuestRun.Plan plan = new GuestRun.Plan(
                     name,
@@ -154,13 +161,13 @@ final class RunCommand implements Callable<Integer> {
                     new MachineSpec(cpus, "x86-64-v2", parameters),
                     boot,
                     interactive,
-                    script == null,
+                    script != null,
                     guest.ours(),
                     !noReboot && script == null,
                     timeout,
                     copy,
                     statistics);
-            return new GuestRun(plan, loaded, spec.commandLine().getErr(), guest.signals()).run();
+            return new GuestRun(plan, loaded, spec.commandLine().getErr()).run();
         } catch (IOException e) {
             throw new CliException("--log: " + log + ": cannot be closed (" + e.getMessage() + ")");
         }

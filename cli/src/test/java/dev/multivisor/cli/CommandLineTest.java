@@ -1,5 +1,6 @@
 package dev.multivisor.cli;
 
+import static org.junit.jupiter.api.Assertions.assertDoesNotThrow;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -59,6 +60,10 @@ class CommandLineTest {
                 "run", "--kernel", "" + text, "--initrd", "" + text, "--script", "" + text);
         assertBad("--file: \"here\" is not HOST:GUEST", "run", "--file", "here");
         assertBad("--file: /absent: there is no such file", "run", "--file", "/absent:/x");
+        assertBad("the path in the guest must begin with /", "run", "--file", text + ":x");
+        assertBad("--image: there is no debian-1; there is debian-12, debian-13", "run", "--image", "debian-1");
+        assertBad("no such image: debian-1", "image", "pull", "debian-1");
+        assertBad("a command is missing: list, pull or rm", "image");
         assertBad("--timeout", "run", "--timeout", "soon");
         assertBad("engine: there is no version 99 here", "run", "--engine", "99");
         assertBad("engine " + text.resolve("x.jar") + ": there is no such file", "run", "--engine", text + "/x.jar");
@@ -139,6 +144,18 @@ class CommandLineTest {
         assertEquals(
                 "Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)", watch.message());
         assertFalse(watch.over());
+    }
+
+    @Test
+    void aPromptOpensTheWayForInput() throws Exception {
+        PromptWatch watch = new PromptWatch();
+        byte[] bytes = "~ ~~ # ".getBytes(StandardCharsets.US_ASCII);
+        Thread waiter = Thread.ofPlatform().start(() -> assertDoesNotThrow(watch::await));
+        watch.write(bytes, 0, bytes.length - 1);
+        assertTrue(waiter.isAlive());
+        watch.write(bytes, bytes.length - 1, 1);
+        waiter.join(10_000);
+        assertFalse(waiter.isAlive());
     }
 
     private static void feed(PanicWatch watch, String text) {
