@@ -20,7 +20,7 @@ final class ImageBuilder {
     private String kernelRelease = "";
     private long written;
 
-    private ImageBuilder(Path folder, Progress progress) {
+    ImageBuilder(Path folder, Progress progress) {
         this.folder = folder;
         this.progress = progress;
     }

@@ -28,7 +28,7 @@ import org.tukaani.xz.X86Options;
 import org.tukaani.xz.XZOutputStream;
 
 class UnpackerTest {
-    private final byte[] content = ImageBuilder.content(300_000);
+    private final byte[] content = ImageBuilder.content(60_000);
 
     private interface Wrapper {
         OutputStream wrap(OutputStream out) throws IOException;
@@ -63,7 +63,7 @@ class UnpackerTest {
         assertThrows(IOException.class, () -> Unpacker.unpack(packed, content.length - 1), format);
         assertThrows(IOException.class, () -> Unpacker.unpack(packed, content.length + 1), format);
         var random = new Random(3);
-        for (int i = 0; i < 50; i++) {
+        for (int i = 0; i < 12; i++) {
             byte[] cut = Arrays.copyOf(packed, 4 + random.nextInt(packed.length - 4));
             assertThrows(IOException.class, () -> Unpacker.unpack(cut, content.length), format);
             byte[] flipped = packed.clone();
@@ -99,9 +99,9 @@ class UnpackerTest {
     void unpacksWhatTheZstdProgramPacks(@TempDir Path dir) throws Exception {
         assumeTrue(Files.isExecutable(Path.of("/usr/bin/zstd")), "no zstd program");
         var random = new Random(5);
-        byte[] noise = new byte[200_000];
+        byte[] noise = new byte[150_000];
         random.nextBytes(noise);
-        byte[] digits = new byte[500_000];
+        byte[] digits = new byte[300_000];
         for (int i = 0; i < digits.length; i++) {
             digits[i] = (byte) ("0123456789 abc".charAt((int) Math.min(13, Math.abs(random.nextGaussian()) * 4)));
         }
@@ -125,7 +125,7 @@ class UnpackerTest {
     }
 
     private static void flip(byte[] packed, int size, Random random) {
-        for (int i = 0; i < 40; i++) {
+        for (int i = 0; i < 8; i++) {
             byte[] flipped = packed.clone();
             flipped[random.nextInt(packed.length)] ^= (byte) (1 << random.nextInt(8));
             try {
