@@ -19,4 +19,10 @@ module dev.multivisor.engine {
     opens dev.multivisor.engine.device.pit to tools.jackson.databind;
     opens dev.multivisor.engine.device.rtc to tools.jackson.databind;
     opens dev.multivisor.engine.device.serial to tools.jackson.databind;
+    opens dev.multivisor.engine.cpu to tools.jackson.databind;
+    opens dev.multivisor.engine.mmu to tools.jackson.databind;
+    opens dev.multivisor.engine.machine to tools.jackson.databind;
+
+    provides dev.multivisor.api.Engine with
+            dev.multivisor.engine.SoftEngine;
 }

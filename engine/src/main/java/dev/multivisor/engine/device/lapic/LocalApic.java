@@ -241,6 +241,14 @@ public final class LocalApic {
         }
     }
 
+    /** After the guest's own write has let a waiting interrupt through: the vCPU is to look at the next boundary. */
+    private void refreshAndWake() {
+        refresh();
+        if (pending) {
+            bus.wake(cpu);
+        }
+    }
+
     /** When {@link #poll} has something to do, in guest time. Asked by the own vCPU. */
     public long nextDeadline() {
         return timer.deadline();
@@ -387,7 +395,7 @@ public final class LocalApic {
 
     void taskPriorityRegister(int value) {
         tpr = value & 0xff;
-        refresh();
+        refreshAndWake();
     }
 
     /** PPR (11.8.3.1). */
@@ -405,7 +413,7 @@ public final class LocalApic {
         if (tmr.contains(vector)) {
             bus.endOfInterrupt(vector);
         }
-        refresh();
+        refreshAndWake();
     }
 
     int logicalDestination() {

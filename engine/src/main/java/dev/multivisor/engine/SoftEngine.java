@@ -1,0 +1,44 @@
+package dev.multivisor.engine;
+
+import dev.multivisor.api.Boot;
+import dev.multivisor.api.Engine;
+import dev.multivisor.api.EngineInfo;
+import dev.multivisor.api.EngineParameter;
+import dev.multivisor.api.Machine;
+import dev.multivisor.api.MachineSpec;
+import dev.multivisor.api.Resources;
+import dev.multivisor.engine.machine.SoftMachine;
+import java.util.List;
+
+/** The engine as the base finds it: an interpreter in pure Java. */
+public final class SoftEngine implements Engine {
+    private static final String NAME = "multivisor";
+    private static final String VERSION = "0.1.0";
+
+    private static final EngineInfo INFO = new EngineInfo(
+            NAME,
+            VERSION,
+            Engine.CONTRACT,
+            List.of(
+                    new EngineParameter(
+                            "time", "what drives the guest's clocks: host, or instructions (repeatable)", "host"),
+                    new EngineParameter("payload", "who unpacks a Linux bzImage: host, or guest", "host")));
+
+    /** Called by the service loader. */
+    public SoftEngine() {}
+
+    @Override
+    public EngineInfo info() {
+        return INFO;
+    }
+
+    @Override
+    public Machine create(MachineSpec spec, Boot boot, Resources resources) {
+        return SoftMachine.create(NAME + " " + VERSION, spec, boot, resources);
+    }
+
+    @Override
+    public Machine restore(MachineSpec spec, byte[] state, Resources resources) {
+        return SoftMachine.restore(NAME + " " + VERSION, spec, state, resources);
+    }
+}

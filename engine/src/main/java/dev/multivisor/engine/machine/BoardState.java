@@ -1,0 +1,102 @@
+package dev.multivisor.engine.machine;
+
+import dev.multivisor.api.EngineException;
+import dev.multivisor.engine.cpu.CpuState;
+import dev.multivisor.engine.device.acpi.AcpiPmState;
+import dev.multivisor.engine.device.clock.KvmClockState;
+import dev.multivisor.engine.device.fwcfg.FwCfgState;
+import dev.multivisor.engine.device.i8042.I8042State;
+import dev.multivisor.engine.device.ioapic.IoApicState;
+import dev.multivisor.engine.device.irq.InterruptRouterState;
+import dev.multivisor.engine.device.lapic.LocalApicState;
+import dev.multivisor.engine.device.pic.PicState;
+import dev.multivisor.engine.device.pit.PitState;
+import dev.multivisor.engine.device.rtc.RtcState;
+import dev.multivisor.engine.device.serial.SerialState;
+import dev.multivisor.engine.mmu.MmuState;
+import java.util.ArrayList;
+import java.util.List;
+
+/** The state of a whole machine, a component for each section. */
+record BoardState(
+        TimeState time,
+        List<CpuState> cpus,
+        List<MmuState> mmus,
+        List<LocalApicState> apics,
+        PicState pic,
+        IoApicState ioApic,
+        InterruptRouterState router,
+        PitState pit,
+        RtcState rtc,
+        AcpiPmState acpi,
+        SerialState serial,
+        I8042State i8042,
+        FwCfgState fwCfg,
+        KvmClockState kvmClock) {
+
+    /** Every section is at its first version. */
+    private static final int VERSION = 1;
+
+    /**
+     * State that is the machine's own.
+     *
+     * @param cpus how many vCPUs there are
+     * @param counted whether time passes by instructions
+     * @param skipped nanoseconds passed in HLT, when counted
+     * @param tscOffsets by vCPU, what its time-stamp counter is ahead of guest time
+     */
+    record TimeState(int cpus, boolean counted, long skipped, long[] tscOffsets) {}
+
+    void write(StateContainer container) {
+        container.put("time", VERSION, time);
+        for (int cpu = 0; cpu < cpus.size(); cpu++) {
+            container.put("cpu." + cpu, VERSION, cpus.get(cpu));
+            container.put("mmu." + cpu, VERSION, mmus.get(cpu));
+            container.put("localApic." + cpu, VERSION, apics.get(cpu));
+        }
+        container.put("pic", VERSION, pic);
+        container.put("ioApic", VERSION, ioApic);
+        container.put("interruptRouter", VERSION, router);
+        container.put("pit", VERSION, pit);
+        container.put("rtc", VERSION, rtc);
+        container.put("acpiPm", VERSION, acpi);
+        container.put("serial", VERSION, serial);
+        container.put("i8042", VERSION, i8042);
+        container.put("fwCfg", VERSION, fwCfg);
+        container.put("kvmClock", VERSION, kvmClock);
+    }
+
+    /** @throws EngineException naming the section and field that cannot be taken */
+    static BoardState read(StateContainer container, int expectedCpus) {
+        TimeState time = container.take("time", VERSION, TimeState.class);
+        if (time.cpus != expectedCpus || time.tscOffsets == null || time.tscOffsets.length != expectedCpus) {
+            throw new EngineException(
+                    "state: section 'time': cpus: " + time.cpus + ", the machine has " + expectedCpus);
+        }
+        List<CpuState> cpus = new ArrayList<>();
+        List<MmuState> mmus = new ArrayList<>();
+        List<LocalApicState> apics = new ArrayList<>();
+        for (int cpu = 0; cpu < expectedCpus; cpu++) {
+            cpus.add(container.take("cpu." + cpu, VERSION, CpuState.class));
+            mmus.add(container.take("mmu." + cpu, VERSION, MmuState.class));
+            apics.add(container.take("localApic." + cpu, VERSION, LocalApicState.class));
+        }
+        BoardState state = new BoardState(
+                time,
+                cpus,
+                mmus,
+                apics,
+                container.take("pic", VERSION, PicState.class),
+                container.take("ioApic", VERSION, IoApicState.class),
+                container.take("interruptRouter", VERSION, InterruptRouterState.class),
+                container.take("pit", VERSION, PitState.class),
+                container.take("rtc", VERSION, RtcState.class),
+                container.take("acpiPm", VERSION, AcpiPmState.class),
+                container.take("serial", VERSION, SerialState.class),
+                container.take("i8042", VERSION, I8042State.class),
+                container.take("fwCfg", VERSION, FwCfgState.class),
+                container.take("kvmClock", VERSION, KvmClockState.class));
+        container.finish();
+        return state;
+    }
+}

@@ -1,0 +1,204 @@
+package dev.multivisor.engine.machine;
+
+import dev.multivisor.api.Boot;
+import dev.multivisor.api.EngineException;
+import dev.multivisor.api.Exit;
+import dev.multivisor.api.Machine;
+import dev.multivisor.api.MachineSpec;
+import dev.multivisor.api.Resources;
+import dev.multivisor.api.VirtualCpu;
+import dev.multivisor.engine.boot.BootLoader;
+import dev.multivisor.engine.boot.MemoryMap;
+import dev.multivisor.engine.device.MachineControl;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
+import java.util.function.Function;
+
+/**
+ * A machine: vCPUs, memory and board, and what concerns all of them, which is time, the end, and the state as a whole.
+ *
+ * <p>The engine has no threads of its own. Deadlines of the board's timers are served by vCPU 0, those of a local
+ * APIC's timer by its own vCPU: between slices of instructions, or by waking from HLT.
+ */
+public final class SoftMachine implements Machine {
+    private final String producer;
+    private final Board board;
+    private final List<Vcpu> vcpus = new ArrayList<>();
+    private final AtomicReference<Exit> exit = new AtomicReference<>();
+    private volatile boolean closed;
+
+    private SoftMachine(String producer, Function<Board.Wiring, Board> builder) {
+        this.producer = producer;
+        board = builder.apply(new Board.Wiring(new Control(), this::wake));
+        board.cpus().forEach(cpu -> vcpus.add(new Vcpu(this, cpu, board.apic(cpu.number), board.codePages)));
+    }
+
+    /**
+     * Builds a machine and loads what it starts.
+     *
+     * @param producer name and version of the engine, for the state
+     */
+    public static SoftMachine create(String producer, MachineSpec spec, Boot boot, Resources resources) {
+        Settings settings = Settings.of(spec);
+        MachineTime time = new MachineTime(resources.clock(), settings.countedTime(), 0);
+        SoftMachine machine =
+                new SoftMachine(producer, wiring -> new Board(spec.cpus(), resources, time, wiring));
+        MemoryMap map = MemoryMap.of(resources.memory());
+        BootLoader.load(boot, resources.memory(), map, 0, settings.unpackOnHost())
+                .applyTo(machine.board.cpus().get(0));
+        return machine;
+    }
+
+    /** Builds a machine from a state. */
+    public static SoftMachine restore(String producer, MachineSpec spec, byte[] bytes, Resources resources) {
+        Settings.of(spec);
+        BoardState state = BoardState.read(StateContainer.parse(bytes), spec.cpus());
+        MachineTime time =
+                new MachineTime(resources.clock(), state.time().counted(), state.time().skipped());
+        return new SoftMachine(producer, wiring -> new Board(resources, time, wiring, state));
+    }
+
+    @Override
+    public List<VirtualCpu> cpus() {
+        return List.copyOf(vcpus);
+    }
+
+    /** Why the machine has ended, or null while it goes on. */
+    Exit exit() {
+        return exit.get();
+    }
+
+    /** Ends the machine; the first reason counts. */
+    void finish(Exit reason) {
+        exit.compareAndSet(null, reason);
+        vcpus.forEach(Vcpu::wake);
+    }
+
+    private void wake(int cpu) {
+        // While the board is being built, nobody sleeps.
+        if (cpu < vcpus.size()) {
+            vcpus.get(cpu).wake();
+        }
+    }
+
+    /** Fires what is due for a vCPU. */
+    void serveTimers(int cpu) {
+        long now = board.time.now();
+        board.apic(cpu).poll(now);
+        if (cpu == 0) {
+            board.timers.run(now);
+        }
+    }
+
+    /**
+     * Parks the calling vCPU thread until its attention is wanted or its next deadline has come.
+     *
+     * @param deaf whether no interrupt can wake it, so that only the board's timers count
+     */
+    void sleepUntilDeadline(int cpu, boolean deaf, BooleanSupplier attention) {
+        long deadline = deaf ? Long.MAX_VALUE : board.apic(cpu).nextDeadline();
+        if (cpu == 0) {
+            deadline = Math.min(deadline, board.timers.next());
+        }
+        if (board.time.counted() && deadline != Long.MAX_VALUE) {
+            board.time.skipTo(deadline);
+        } else if (attention.getAsBoolean()) {
+            return;
+        } else if (deadline == Long.MAX_VALUE) {
+            LockSupport.park(this);
+        } else {
+            LockSupport.parkNanos(this, deadline - board.time.now());
+        }
+    }
+
+    /** Whether no vCPU could ever go on: each waits for a signal that only another vCPU could send. */
+    boolean allDead() {
+        return vcpus.stream().allMatch(Vcpu::dead);
+    }
+
+    @Override
+    public byte[] save() {
+        requireIdle();
+        StateContainer container = StateContainer.of(producer);
+        board.save().write(container);
+        return container.toBytes();
+    }
+
+    @Override
+    public Map<String, Long> statistics() {
+        Map<String, Long> counters = new LinkedHashMap<>();
+        counters.put("instructions", board.cpus().stream().mapToLong(cpu -> cpu.instructions).sum());
+        return counters;
+    }
+
+    @Override
+    public void close() {
+        requireIdle();
+        closed = true;
+    }
+
+    private void requireIdle() {
+        if (closed) {
+            throw new IllegalStateException("the machine is closed");
+        }
+        for (Vcpu vcpu : vcpus) {
+            if (vcpu.running()) {
+                throw new IllegalStateException("vCPU " + vcpu.number() + " is running");
+            }
+        }
+    }
+
+    /** What a guest asks of the machine ends it. */
+    private final class Control implements MachineControl {
+        @Override
+        public void powerOff() {
+            finish(new Exit(Exit.Reason.POWER_OFF, 0, ""));
+        }
+
+        @Override
+        public void reset() {
+            finish(new Exit(Exit.Reason.RESET, 0, ""));
+        }
+
+        @Override
+        public void debugExit(int status) {
+            finish(new Exit(Exit.Reason.DEBUG_EXIT, status, ""));
+        }
+    }
+
+    /** The engine's parameters. */
+    record Settings(boolean countedTime, boolean unpackOnHost) {
+        static final String TIME = "time", PAYLOAD = "payload";
+
+        static Settings of(MachineSpec spec) {
+            if (spec.cpus() < 1 || spec.cpus() > 255) {
+                throw new EngineException("cpus: " + spec.cpus() + ", must be 1 to 255");
+            }
+            if (!spec.cpuModel().equals("x86-64-v2")) {
+                throw new EngineException("cpu model '" + spec.cpuModel() + "': this engine has x86-64-v2");
+            }
+            for (String name : spec.parameters().keySet()) {
+                if (!name.equals(TIME) && !name.equals(PAYLOAD)) {
+                    throw new EngineException("parameter '" + name + "': this engine has time, payload");
+                }
+            }
+            return new Settings(
+                    choice(spec, TIME, "host", "instructions"), !choice(spec, PAYLOAD, "host", "guest"));
+        }
+
+        /** Whether the second of two values was chosen. */
+        private static boolean choice(MachineSpec spec, String name, String standard, String other) {
+            String value = spec.parameters().getOrDefault(name, standard);
+            if (!value.equals(standard) && !value.equals(other)) {
+                throw new EngineException(
+                        "parameter '" + name + "': '" + value + "' is neither " + standard + " nor " + other);
+            }
+            return value.equals(other);
+        }
+    }
+}

@@ -1,0 +1,148 @@
+package dev.multivisor.engine.machine;
+
+import dev.multivisor.api.Exit;
+import dev.multivisor.api.VirtualCpu;
+import dev.multivisor.engine.cpu.CodePages;
+import dev.multivisor.engine.cpu.Cpu;
+import dev.multivisor.engine.cpu.CpuReset;
+import dev.multivisor.engine.cpu.Exceptions;
+import dev.multivisor.engine.cpu.Interpreter;
+import dev.multivisor.engine.device.lapic.LocalApic;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.LockSupport;
+
+/**
+ * A vCPU: what happens between runs of the interpreter. Each round looks at kicks, requests of other vCPUs, timers, INIT, SIPI,
+ * NMI and interrupts, in this order, then runs the guest for a slice of instructions. Whoever has news for a vCPU makes
+ * it pending first and calls {@link #wake} then; the round clears the sign of attention before it looks, so
+ * that nothing is overlooked.
+ */
+final class Vcpu implements VirtualCpu {
+    /** Instructions between two looks at the clock: about a tenth of a millisecond. */
+    private static final long SLICE = 10_000;
+
+    private final SoftMachine machine;
+    private final Cpu cpu;
+    private final LocalApic apic;
+    private final Interpreter interpreter;
+    private final AtomicBoolean kicked = new AtomicBoolean();
+    private final AtomicBoolean running = new AtomicBoolean();
+    private volatile Thread thread;
+    private volatile boolean dead;
+
+    Vcpu(SoftMachine machine, Cpu cpu, LocalApic apic, CodePages codePages) {
+        this.machine = machine;
+        this.cpu = cpu;
+        this.apic = apic;
+        interpreter = new Interpreter(cpu, codePages);
+    }
+
+    int number() {
+        return cpu.number;
+    }
+
+    boolean running() {
+        return running.get();
+    }
+
+    @Override
+    public void kick() {
+        kicked.set(true);
+        wake();
+    }
+
+    /** Makes the vCPU look for what there is to do: from any thread, after it was made pending. */
+    void wake() {
+        cpu.interrupt();
+        LockSupport.unpark(thread);
+    }
+
+    @Override
+    public Exit run() {
+        if (!running.compareAndSet(false, true)) {
+            throw new IllegalStateException("vCPU " + cpu.number + " is running already");
+        }
+        thread = Thread.currentThread();
+        try {
+            return loop();
+        } finally {
+            thread = null;
+            running.set(false);
+        }
+    }
+
+    private Exit loop() {
+        while (true) {
+            cpu.clearAttention();
+            if (kicked.compareAndSet(true, false)) {
+                return new Exit(Exit.Reason.KICKED, 0, "");
+            }
+            Exit exit = machine.exit();
+            if (exit != null) {
+                return exit;
+            }
+            cpu.mmu.handleRequests();
+            machine.serveTimers(cpu.number);
+            takeSignals();
+            if (cpu.waitForSipi || cpu.halted && !interruptible()) {
+                sleep();
+                continue;
+            }
+            if (interruptible()) {
+                deliver();
+            }
+            cpu.interruptWindow = apic.pending();
+            interpreter.run(SLICE);
+            if (cpu.shutdown) {
+                machine.finish(new Exit(Exit.Reason.TRIPLE_FAULT, 0, "vCPU " + cpu.number + " at RIP 0x"
+                        + Long.toHexString(cpu.r[Cpu.RIP])));
+            }
+        }
+    }
+
+    private void takeSignals() {
+        if (apic.takeInit()) {
+            CpuReset.init(cpu);
+            cpu.waitForSipi = cpu.number != 0;
+            cpu.halted = false;
+        }
+        int sipi = apic.takeStartup();
+        if (sipi >= 0 && cpu.waitForSipi) {
+            CpuReset.startUp(cpu, sipi);
+            cpu.waitForSipi = false;
+        }
+        if (!cpu.waitForSipi && !cpu.nmiBlocked && !cpu.interruptShadow && apic.takeNmi()) {
+            cpu.halted = false;
+            Exceptions.nonMaskable(cpu);
+        }
+    }
+
+    /** Whether an external interrupt is pending and would be taken now. */
+    private boolean interruptible() {
+        return (cpu.systemFlags & Cpu.IF) != 0 && !cpu.interruptShadow && apic.interruptPending();
+    }
+
+    private void deliver() {
+        int vector = apic.acknowledge();
+        if (vector >= 0) {
+            cpu.halted = false;
+            Exceptions.interrupt(cpu, vector);
+        }
+    }
+
+    /** Waits for a wake-up or a deadline; finds out when nothing can ever wake the guest. */
+    private void sleep() {
+        dead = cpu.waitForSipi || (cpu.systemFlags & Cpu.IF) == 0;
+        if (dead && machine.allDead()) {
+            machine.finish(new Exit(Exit.Reason.HALTED, 0, "every vCPU is halted with interrupts off"));
+        } else {
+            machine.sleepUntilDeadline(cpu.number, dead, cpu::attention);
+        }
+        dead = false;
+    }
+
+    /** Whether it sleeps and only INIT, SIPI or NMI could wake it. */
+    boolean dead() {
+        return dead && !cpu.attention();
+    }
+}
