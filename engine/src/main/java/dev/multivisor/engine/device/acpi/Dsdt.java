@@ -29,7 +29,7 @@ final class Dsdt {
     static byte[] content(int cpus) {
         byte[] off = integer(AcpiPm.SLEEP_TYPE_OFF);
         return join(
-                name("\\_S5", packageOf(off, off, integer(0), integer(0))),
+                name("_S5", packageOf(off, off, integer(0), integer(0))),
                 scope("_SB", pciHost(), board(), serialPort(), clock(), processors(cpus)));
     }
 
