@@ -6,7 +6,6 @@ import dev.multivisor.engine.isa.Form.Attribute;
 import dev.multivisor.engine.isa.Instruction;
 import dev.multivisor.engine.isa.InstructionTable;
 import dev.multivisor.engine.isa.Op;
-import dev.multivisor.engine.isa.Operand.Kind;
 
 /** The way to the handlers of all forms: the checks that a form's attributes ask for, then its group's handler. */
 public final class Dispatch {
@@ -14,8 +13,7 @@ public final class Dispatch {
             SSE_GROUP = 7, NONE = 8;
 
     /** Bits of {@link #CHECKS}: something of what the attributes ask for. */
-    private static final int PRIVILEGED = 1, PROTECTED = 2, X87 = 4, MMX = 8, SSE = 16, ALIGNED = 32, WAIT = 64,
-            LENGTH = 128;
+    private static final int PRIVILEGED = 1, PROTECTED = 2, X87 = 4, MMX = 8, SSE = 16, WAIT = 64, LENGTH = 128;
 
     private static final byte[] GROUPS = new byte[Op.values().length];
     private static final byte[] CHECKS = new byte[InstructionTable.STANDARD.forms().size()];
@@ -64,7 +62,6 @@ public final class Dispatch {
                 | (form.has(Attribute.X87) ? X87 : 0)
                 | (form.has(Attribute.MMX) ? MMX : 0)
                 | (form.has(Attribute.SSE) ? SSE : 0)
-                | (form.has(Attribute.ALIGNED) ? ALIGNED : 0)
                 | (form.has(Attribute.X87) && !form.has(Attribute.NOWAIT) || form.has(Attribute.MMX) ? WAIT : 0);
     }
 
@@ -88,6 +85,9 @@ public final class Dispatch {
     }
 
     private static void check(Cpu cpu, Instruction i, int checks) {
+        if (checks == SSE && (cpu.cr0 & (Cpu.CR0_EM | Cpu.CR0_TS)) == 0 && (cpu.cr4 & Cpu.CR4_OSFXSR) != 0) {
+            return;
+        }
         if ((checks & LENGTH) != 0) {
             throw cpu.fault(CpuFault.GP);
         }
@@ -99,12 +99,6 @@ public final class Dispatch {
         }
         if ((checks & (X87 | MMX | SSE)) != 0) {
             available(cpu, i, checks);
-        }
-        if ((checks & ALIGNED) != 0 && i.memory()) {
-            int size = i.a.kind() == Kind.MEMORY ? i.a.size() : i.b.kind() == Kind.MEMORY ? i.b.size() : i.c.size();
-            if (size == 16 && (Operands.offset(cpu, i) + cpu.segmentBase[i.segment] & 15) != 0) {
-                throw cpu.fault(CpuFault.GP);
-            }
         }
     }
 

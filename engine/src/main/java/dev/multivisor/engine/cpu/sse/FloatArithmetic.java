@@ -132,6 +132,20 @@ final class FloatArithmetic {
         return exponent > 0x80 && exponent < 0x7e0;
     }
 
+    private static boolean zero64(long a) {
+        return a << 1 == 0;
+    }
+
+    /** Whether both are normal or zero, so that a zero among operands or a sum of zero means an exact result. */
+    private static boolean exact64(Cpu cpu, long a, long b) {
+        return Mxcsr.ordinary(cpu) && plain64(a) && plain64(b);
+    }
+
+    private static boolean plain64(long a) {
+        long exponent = a & EXPONENT64;
+        return exponent == 0 ? zero64(a) : exponent != EXPONENT64;
+    }
+
     private static boolean precisionKnown(Cpu cpu) {
         return (cpu.mxcsr & Mxcsr.PE) != 0;
     }
@@ -150,7 +164,9 @@ final class FloatArithmetic {
                 return result;
             }
         }
-        return SoftFloat.add(cpu, a, b, SoftFloat.DOUBLE);
+        return exact64(cpu, a, b) && (zero64(a) || zero64(b) || zero64(result))
+                ? result
+                : SoftFloat.add(cpu, a, b, SoftFloat.DOUBLE);
     }
 
     static long subtract64(Cpu cpu, long a, long b) {
@@ -167,7 +183,9 @@ final class FloatArithmetic {
                 return result;
             }
         }
-        return SoftFloat.subtract(cpu, a, b, SoftFloat.DOUBLE);
+        return exact64(cpu, a, b) && (zero64(a) || zero64(b) || zero64(result))
+                ? result
+                : SoftFloat.subtract(cpu, a, b, SoftFloat.DOUBLE);
     }
 
     /** Knuth's: what x + y lost when it was rounded to z. */
@@ -196,7 +214,9 @@ final class FloatArithmetic {
                 return result;
             }
         }
-        return SoftFloat.multiply(cpu, a, b, SoftFloat.DOUBLE);
+        return exact64(cpu, a, b) && (zero64(a) || zero64(b))
+                ? result
+                : SoftFloat.multiply(cpu, a, b, SoftFloat.DOUBLE);
     }
 
     static long divide64(Cpu cpu, long a, long b) {
@@ -214,7 +234,9 @@ final class FloatArithmetic {
                 return result;
             }
         }
-        return SoftFloat.divide(cpu, a, b, SoftFloat.DOUBLE);
+        return exact64(cpu, a, b) && zero64(a) && !zero64(b)
+                ? result
+                : SoftFloat.divide(cpu, a, b, SoftFloat.DOUBLE);
     }
 
     static long squareRoot64(Cpu cpu, long a) {
@@ -243,6 +265,19 @@ final class FloatArithmetic {
         return ((result >>> 23) + 1 & 0xff) > 2;
     }
 
+    private static boolean zero32(int a) {
+        return a << 1 == 0;
+    }
+
+    private static boolean exact32(Cpu cpu, int a, int b) {
+        return Mxcsr.ordinary(cpu) && plain32(a) && plain32(b);
+    }
+
+    private static boolean plain32(int a) {
+        int exponent = a & EXPONENT32;
+        return exponent == 0 ? zero32(a) : exponent != EXPONENT32;
+    }
+
     static int add32(Cpu cpu, int a, int b) {
         float x = Float.intBitsToFloat(a);
         float y = Float.intBitsToFloat(b);
@@ -254,7 +289,9 @@ final class FloatArithmetic {
             }
             return result;
         }
-        return (int) SoftFloat.add(cpu, a & 0xffffffffL, b & 0xffffffffL, SoftFloat.SINGLE);
+        return exact32(cpu, a, b) && (zero32(a) || zero32(b) || zero32(result))
+                ? result
+                : (int) SoftFloat.add(cpu, a & 0xffffffffL, b & 0xffffffffL, SoftFloat.SINGLE);
     }
 
     static int subtract32(Cpu cpu, int a, int b) {
@@ -268,7 +305,9 @@ final class FloatArithmetic {
             }
             return result;
         }
-        return (int) SoftFloat.subtract(cpu, a & 0xffffffffL, b & 0xffffffffL, SoftFloat.SINGLE);
+        return exact32(cpu, a, b) && (zero32(a) || zero32(b) || zero32(result))
+                ? result
+                : (int) SoftFloat.subtract(cpu, a & 0xffffffffL, b & 0xffffffffL, SoftFloat.SINGLE);
     }
 
     static int multiply32(Cpu cpu, int a, int b) {
@@ -282,7 +321,9 @@ final class FloatArithmetic {
             }
             return result;
         }
-        return (int) SoftFloat.multiply(cpu, a & 0xffffffffL, b & 0xffffffffL, SoftFloat.SINGLE);
+        return exact32(cpu, a, b) && (zero32(a) || zero32(b))
+                ? result
+                : (int) SoftFloat.multiply(cpu, a & 0xffffffffL, b & 0xffffffffL, SoftFloat.SINGLE);
     }
 
     static int divide32(Cpu cpu, int a, int b) {
@@ -296,7 +337,9 @@ final class FloatArithmetic {
             }
             return result;
         }
-        return (int) SoftFloat.divide(cpu, a & 0xffffffffL, b & 0xffffffffL, SoftFloat.SINGLE);
+        return exact32(cpu, a, b) && zero32(a) && !zero32(b)
+                ? result
+                : (int) SoftFloat.divide(cpu, a & 0xffffffffL, b & 0xffffffffL, SoftFloat.SINGLE);
     }
 
     static int squareRoot32(Cpu cpu, int a) {

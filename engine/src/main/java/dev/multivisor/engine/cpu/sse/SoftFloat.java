@@ -3,14 +3,14 @@ package dev.multivisor.engine.cpu.sse;
 import dev.multivisor.engine.cpu.Cpu;
 
 /**
- * Binary32 and binary64 arithmetic in integers, exact in every rounding mode, with every exception flag and the treatment
- * of NaNs of Intel SDM vol. 1, 4.8 and 11.5. The slow path: {@link FloatArithmetic} comes here when the host's
- * arithmetic could not tell all of it.
+ * Binary32 and binary64 arithmetic in integers, exact in every rounding mode, with every exception flag and the
+ * treatment of NaNs of Intel SDM vol. 1, 4.8 and 11.5. The slow path: {@link FloatArithmetic} comes here when the
+ * host's arithmetic could not tell all of it.
  *
  * <p>Values are bit patterns in the low 32 or 64 bits of a long. The format is given by the width of its fraction,
- * {@link #SINGLE} or {@link #DOUBLE}. Exceptions are added to {@link Cpu#simdExceptions}. Between unpacking and rounding
- * a magnitude is a significand with its leading one at bit 62 and, in bit 0, whether anything not zero was cut off below;
- * and a biased exponent that may leave the format's range.
+ * {@link #SINGLE} or {@link #DOUBLE}. Exceptions are added to {@link Cpu#simdExceptions}. Between unpacking and
+ * rounding a magnitude is a significand with its leading one at bit 62 and, in bit 0, whether anything not zero was cut
+ * off below; and a biased exponent that may leave the format's range.
  */
 final class SoftFloat {
     static final int SINGLE = 23, DOUBLE = 52;

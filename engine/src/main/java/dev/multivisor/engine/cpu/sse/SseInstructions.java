@@ -8,8 +8,8 @@ public final class SseInstructions {
     private SseInstructions() {}
 
     /**
-     * Executes an instruction whose form has the attribute MMX or SSE, or FXSAVE, FXRSTOR, LDMXCSR, STMXCSR. CR0 and CR4
-     * have been checked.
+     * Executes an instruction whose form has the attribute MMX or SSE, or FXSAVE, FXRSTOR, LDMXCSR, STMXCSR. CR0 and
+     * CR4 have been checked; the alignment of memory operands is checked here.
      */
     public static void execute(Cpu cpu, Instruction i) {
         switch (i.op) {

@@ -4,8 +4,9 @@ import dev.multivisor.engine.cpu.Cpu;
 import dev.multivisor.engine.isa.Instruction;
 
 /**
- * PCMPESTRI, PCMPESTRM, PCMPISTRI and PCMPISTRM (Intel SDM vol. 2, 4.1). Strings are vectors of 16 bytes or 8 words; the
- * first operand is the set, the ranges or the needle, and each bit of the result belongs to an element of the second.
+ * PCMPESTRI, PCMPESTRM, PCMPISTRI and PCMPISTRM (Intel SDM vol. 2, 4.1). Strings are vectors of 16 bytes or 8 words;
+ * the first operand is the set, the ranges or the needle, and each bit of the result belongs to an element of
+ * the second.
  */
 final class StringComparisons {
     private StringComparisons() {}
@@ -37,7 +38,9 @@ final class StringComparisons {
         if (index) {
             cpu.r[Cpu.RCX] = result == 0
                     ? elements
-                    : (control & 0x40) != 0 ? 31 - Integer.numberOfLeadingZeros(result) : Integer.numberOfTrailingZeros(result);
+                    : (control & 0x40) != 0
+                            ? 31 - Integer.numberOfLeadingZeros(result)
+                            : Integer.numberOfTrailingZeros(result);
         } else {
             boolean expanded = (control & 0x40) != 0;
             x[0] = expanded ? expand(result, elements) : result;

@@ -19,7 +19,8 @@ final class SseGuest {
     private final Decoder decoder = new Decoder();
 
     SseGuest() {
-        Memory memory = new Memory(Arena.ofAuto().allocate(1 << 16, 4096), List.of(new GuestMemory.Region(0, 0, 1 << 16)));
+        MemorySegment ram = Arena.ofAuto().allocate(1 << 16, 4096);
+        Memory memory = new Memory(ram, List.of(new GuestMemory.Region(0, 0, ram.byteSize())));
         Mmu mmu = new Mmu(new PhysicalMemory(memory));
         cpu = new Cpu(0, mmu, null);
         cpu.cr0 = Cpu.CR0_PE;
