@@ -95,6 +95,13 @@ public final class Timers {
             }
         }
 
+        /** The deadline, or {@link Timers#NEVER}. */
+        public long deadline() {
+            synchronized (Timers.this) {
+                return deadline;
+            }
+        }
+
         /** Forgets the deadline. */
         public void cancel() {
             arm(NEVER);

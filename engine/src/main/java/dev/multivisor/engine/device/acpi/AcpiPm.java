@@ -76,12 +76,12 @@ public final class AcpiPm implements PortHandler {
         gpeEnable = StateCheck.range("acpiPm.gpeEnable", state.gpeEnable(), 0, 0xffff);
         halfPeriods = state.halfPeriods();
         timer = timers.add(this::fire);
-        arm();
+        timer.arm(state.deadline());
     }
 
     /** The registers. */
     public synchronized AcpiPmState save() {
-        return new AcpiPmState(status, enable, control, gpeStatus, gpeEnable, halfPeriods);
+        return new AcpiPmState(status, enable, control, gpeStatus, gpeEnable, halfPeriods, timer.deadline());
     }
 
     /** Claims the ports. */

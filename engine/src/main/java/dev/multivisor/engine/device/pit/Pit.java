@@ -36,7 +36,7 @@ public final class Pit implements PortHandler {
         channels = new PitChannel[] {new PitChannel(true), new PitChannel(true), new PitChannel(false)};
     }
 
-    /** Restores the counters and the deadline that follows from them. */
+    /** Restores the counters and the next interrupt. */
     public Pit(GuestTime time, Timers timers, IrqLine irq, PitState state) {
         this.time = time;
         this.irq = irq;
@@ -47,13 +47,14 @@ public final class Pit implements PortHandler {
         }
         speaker = state.speaker();
         timer = timers.add(this::fire);
-        arm(time.now());
+        rise = state.rise();
+        timer.arm(rise);
     }
 
     /** The counters. */
     public synchronized PitState save() {
         return new PitState(
-                List.of(channels[0].save(), channels[1].save(), channels[2].save()), speaker);
+                List.of(channels[0].save(), channels[1].save(), channels[2].save()), speaker, rise);
     }
 
     /** Claims the ports. */

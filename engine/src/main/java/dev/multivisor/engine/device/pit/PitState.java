@@ -7,8 +7,9 @@ import java.util.List;
  *
  * @param channels three
  * @param speaker bit 1 of port 0x61
+ * @param rise guest time of the next interrupt, perhaps past already, or {@link Long#MAX_VALUE}
  */
-public record PitState(List<Channel> channels, boolean speaker) {
+public record PitState(List<Channel> channels, boolean speaker, long rise) {
     public PitState {
         channels = channels == null ? List.of() : List.copyOf(channels);
     }

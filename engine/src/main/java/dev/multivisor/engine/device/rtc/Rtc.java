@@ -81,7 +81,7 @@ public final class Rtc implements PortHandler {
         last = clock();
     }
 
-    /** Restores the registers and the deadline that follows from them. */
+    /** Restores the registers and the next interrupt. */
     public Rtc(GuestTime time, Timers timers, IrqLine irq, RtcState state) {
         this.time = time;
         this.irq = irq;
@@ -90,7 +90,7 @@ public final class Rtc implements PortHandler {
         offset = state.offset();
         last = state.last();
         timer = timers.add(this::fire);
-        arm();
+        timer.arm(state.deadline());
     }
 
     private void put(int register, long value, int bytes) {
@@ -101,7 +101,7 @@ public final class Rtc implements PortHandler {
 
     /** The registers. */
     public synchronized RtcState save() {
-        return new RtcState(index, registers.clone(), offset, last);
+        return new RtcState(index, registers.clone(), offset, last, timer.deadline());
     }
 
     /** Claims the ports. */
