@@ -93,7 +93,7 @@ final class ControlRegisters {
             cpu.mmu.loadPdptrs(cpu, value);
         }
         cpu.cr3 = value;
-        cpu.mmu.flushNonGlobal();
+        cpu.mmu.cr3Loaded(cpu, false);
     }
 
     private static void writeCr4(Cpu cpu, long value) {
@@ -111,6 +111,21 @@ final class ControlRegisters {
         }
         cpu.cr4 = value;
         cpu.updateMode();
+    }
+
+    /** INVPCID (SDM vol. 2). Forgetting more than asked for is allowed, and done. */
+    static void invalidate(Cpu cpu, long type, long pcid, long address) {
+        boolean contexts = (cpu.cr4 & Cpu.CR4_PCIDE) != 0;
+        require(cpu, Long.compareUnsigned(type, 3) <= 0 && pcid >>> 12 == 0);
+        require(cpu, type > 1 || contexts || pcid == 0);
+        switch ((int) type) {
+            case 0 -> {
+                require(cpu, Descriptors.canonical(address));
+                cpu.mmu.flushPage(address);
+            }
+            case 2 -> cpu.mmu.flushAll();
+            default -> cpu.mmu.flushNonGlobal();
+        }
     }
 
     /** LMSW: PE can be set but not cleared (SDM vol. 2, LMSW). */

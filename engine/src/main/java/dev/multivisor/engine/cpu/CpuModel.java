@@ -23,7 +23,7 @@ public record CpuModel(int cpus, int tscKhz, int lapicKhz) {
     public static final CpuModel DEFAULT = new CpuModel(1, 1_000_000, 1_000_000);
 
     /** Process-context identifiers and INVPCID. */
-    static final boolean PCID = false;
+    static final boolean PCID = true;
 
     /** Bits of a physical and of a linear address. */
     static final int PHYSICAL_BITS = Mmu.PHYSICAL_BITS, LINEAR_BITS = 48;

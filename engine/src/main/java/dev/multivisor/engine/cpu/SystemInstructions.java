@@ -64,7 +64,8 @@ public final class SystemInstructions {
             case PREFETCH, INVD, WBINVD -> {}
             case VMCALL, VMMCALL -> cpu.r[Cpu.RAX] = result(cpu, cpu.cpl == 0 ? KVM_ENOSYS : KVM_EPERM);
             case RDPMC -> throw cpu.fault(CpuFault.GP);
-            case RSM, MONITOR, MWAIT, XGETBV, XSETBV, INVPCID -> throw cpu.fault(CpuFault.UD);
+            case INVPCID -> invalidate(cpu, i);
+            case RSM, MONITOR, MWAIT, XGETBV, XSETBV -> throw cpu.fault(CpuFault.UD);
             default -> executeTable(cpu, i);
         }
         if (i.form.has(Form.Attribute.ENDS)) {
@@ -190,6 +191,16 @@ public final class SystemInstructions {
             return i.segment == Cpu.FS || i.segment == Cpu.GS ? offset + cpu.segmentBase[i.segment] : offset;
         }
         return offset + (i.segment == Cpu.FLAT ? 0 : cpu.segmentBase[i.segment]) & 0xffffffffL;
+    }
+
+    private static void invalidate(Cpu cpu, Instruction i) {
+        if (!CpuModel.PCID) {
+            throw cpu.fault(CpuFault.UD);
+        }
+        long linear = Operands.linear(cpu, i, 16, false);
+        long pcid = cpu.mmu.load64(linear);
+        long address = cpu.mmu.load64(linear + 8);
+        ControlRegisters.invalidate(cpu, cpu.r[i.a.register()] & registerMask(cpu), pcid, address);
     }
 
     private static int port(Cpu cpu, Operand operand, Instruction i) {

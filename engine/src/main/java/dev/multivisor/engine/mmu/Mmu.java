@@ -499,6 +499,7 @@ public final class Mmu {
         if (mode != pagingMode) {
             pagingMode = mode;
             longMode = owner.longMode();
+            generation++;
             translations.flushAll();
         }
         select(owner);
@@ -525,6 +526,7 @@ public final class Mmu {
      * @param keep bit 63 of MOV to CR3 with CR4.PCIDE: what is known of the new PCID is still good
      */
     public void cr3Loaded(Cpu owner, boolean keep) {
+        generation++;
         translations.cr3Loaded(keep);
         select(owner);
     }

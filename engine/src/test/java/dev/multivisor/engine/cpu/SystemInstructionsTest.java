@@ -73,6 +73,30 @@ class SystemInstructionsTest {
     }
 
     @Test
+    void processContexts() {
+        FlatGuest guest = FlatGuest.longMode();
+        Cpu cpu = guest.cpu;
+        cpu.cr3 |= 8;
+        refuseControl(guest, CR4, Cpu.CR4_PAE | Cpu.CR4_PCIDE); // a PCID is there already
+        cpu.cr3 &= ~8L;
+        refuseControl(guest, CR3, FlatGuest.PML4 | 1L << 63);
+        setControl(guest, CR4, Cpu.CR4_PAE | Cpu.CR4_PCIDE);
+        int generation = cpu.mmu.generation();
+        setControl(guest, CR3, FlatGuest.PML4 | 5 | 1L << 63);
+        assertEquals(FlatGuest.PML4 | 5, cpu.cr3);
+        assertFalse(generation == cpu.mmu.generation());
+        guest.memory.store(0x300, 8, 5);
+        guest.memory.store(0x308, 8, 0x1000);
+        cpu.r[Cpu.RAX] = 0x300;
+        for (int type = 0; type < 4; type++) {
+            cpu.r[Cpu.RBX] = type;
+            guest.execute(0x66, 0x0f, 0x38, 0x82, 0x18);
+        }
+        cpu.r[Cpu.RBX] = 4;
+        expect(guest, CpuFault.GP, 0, 0x66, 0x0f, 0x38, 0x82, 0x18);
+    }
+
+    @Test
     void taskPriorityIsThePlatforms() {
         FlatGuest guest = FlatGuest.longMode();
         guest.cpu.r[Cpu.RAX] = 9;
