@@ -2,7 +2,10 @@ package dev.multivisor.engine.device;
 
 import dev.multivisor.api.Clock;
 
-/** The time that devices live by. Never goes back; in tests and replays it is driven by hand or by an instruction count. */
+/**
+ * The time that devices live by. Never goes back; in tests and replays it is driven by hand or by an instruction
+ * count.
+ */
 public interface GuestTime {
     /** Nanoseconds per second. */
     long SECOND = 1_000_000_000L;

@@ -3,8 +3,8 @@ package dev.multivisor.engine.device;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 
 /**
- * The 65,536 I/O ports. An access that is wider than the device takes, or reaches beyond its ports, is split; a port that
- * nobody claims reads as all ones and swallows what is written.
+ * The 65,536 I/O ports. An access that is wider than the device takes, or reaches beyond its ports, is split; a port
+ * that nobody claims reads as all ones and swallows what is written.
  */
 public final class PortBus implements PortHandler {
     private static final int PORTS = 1 << 16;

@@ -5,8 +5,8 @@ import java.util.List;
 import java.util.function.LongConsumer;
 
 /**
- * The machine's timers. Has no thread: whoever serves it asks for {@link #next} and calls {@link #run} when that time has
- * come. A timer's deadline is part of its device's state, not of this object's.
+ * The machine's timers. Has no thread: whoever serves it asks for {@link #next} and calls {@link #run} when that time
+ * has come. A timer's deadline is part of its device's state, not of this object's.
  */
 public final class Timers {
     /** No deadline. */

@@ -9,8 +9,8 @@ import dev.multivisor.engine.device.StateCheck;
 import dev.multivisor.engine.device.Timers;
 
 /**
- * The fixed hardware of ACPI (ACPI specification 6.5, section 4.8): PM1 event and control registers, the power management
- * timer of 32 bits, and a block of general-purpose events. Always in ACPI mode.
+ * The fixed hardware of ACPI (ACPI specification 6.5, section 4.8): PM1 event and control registers, the power
+ * management timer of 32 bits, and a block of general-purpose events. Always in ACPI mode.
  */
 public final class AcpiPm implements PortHandler {
     /** PM1_STS and PM1_EN. */

@@ -10,8 +10,8 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 
 /**
- * The tables by which a guest finds the board (ACPI specification 6.5, section 5.2): RSDP, XSDT, FADT, FACS, MADT, MCFG and
- * DSDT. Full ACPI rather than the hardware-reduced kind, with which Linux would set up neither PIC nor PIT.
+ * The tables by which a guest finds the board (ACPI specification 6.5, section 5.2): RSDP, XSDT, FADT, FACS, MADT,
+ * MCFG and DSDT. Full ACPI rather than the hardware-reduced kind, with which Linux would set up neither PIC nor PIT.
  */
 public final class AcpiTables {
     /** The I/O APIC's identification. */
@@ -45,7 +45,8 @@ public final class AcpiTables {
     /**
      * Builds them.
      *
-     * @param address where the bytes are to be put in guest memory, below 4 GiB and a multiple of 64; the RSDP is at their
+     * @param address where the bytes are to be put in guest memory, below 4 GiB and a multiple of 64; the RSDP is at
+     * their
      *     beginning
      */
     public static byte[] build(long address, int cpus) {

@@ -3,7 +3,10 @@ package dev.multivisor.engine.device.acpi;
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 
-/** ACPI machine language (ACPI specification 6.5, chapter 20), as much of it as the DSDT needs. Every method gives an encoding. */
+/**
+ * ACPI machine language (ACPI specification 6.5, chapter 20), as much of it as the DSDT needs. Every method gives an
+ * encoding.
+ */
 final class Aml {
     private Aml() {}
 

@@ -6,9 +6,9 @@ import dev.multivisor.engine.device.StateCheck;
 import dev.multivisor.engine.mmu.PhysicalMemory;
 
 /**
- * KVM's paravirtual clock (Linux, Documentation/virt/kvm/x86/msr.rst): the guest names a place in its memory per vCPU, where it
- * finds how to turn the time-stamp counter into nanoseconds. The counter runs at a fixed rate of guest time, so a page is
- * written once and stays true. Used by each vCPU's own thread.
+ * KVM's paravirtual clock (Linux, Documentation/virt/kvm/x86/msr.rst): the guest names a place in its memory per
+ * vCPU, where it finds how to turn the time-stamp counter into nanoseconds. The counter runs at a fixed rate of guest
+ * time, so a page is written once and stays true. Used by each vCPU's own thread.
  */
 public final class KvmClock {
     private static final int WALL_CLOCK = 0x11;

@@ -4,7 +4,9 @@ import dev.multivisor.api.Console;
 import dev.multivisor.engine.device.PortBus;
 import dev.multivisor.engine.device.PortHandler;
 
-/** Port 0xe9 as in Bochs: what is written there appears outside; it reads as itself, so that guests find it. No state. */
+/**
+ * Port 0xe9 as in Bochs: what is written there appears outside; it reads as itself, so that guests find it. No state.
+ */
 public final class DebugConsole implements PortHandler {
     private static final int PORT = 0xe9;
 

@@ -4,7 +4,10 @@ import dev.multivisor.engine.device.MachineControl;
 import dev.multivisor.engine.device.PortBus;
 import dev.multivisor.engine.device.PortHandler;
 
-/** QEMU's isa-debug-exit at port 0xf4, four bytes wide: a write ends the machine with {@code (value << 1) | 1}. No state. */
+/**
+ * QEMU's isa-debug-exit at port 0xf4, four bytes wide: a write ends the machine with {@code (value << 1) | 1}. No
+ * state.
+ */
 public final class DebugExit implements PortHandler {
     private static final int PORT = 0xf4;
 

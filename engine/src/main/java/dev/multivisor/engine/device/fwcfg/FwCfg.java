@@ -11,8 +11,8 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 
 /**
- * QEMU's firmware configuration device (its specification: docs/specs/fw_cfg), read-only and without DMA: a 16-bit selector at
- * port 0x510 and the item's bytes at port 0x511.
+ * QEMU's firmware configuration device (its specification: docs/specs/fw_cfg), read-only and without DMA: a 16-bit
+ * selector at port 0x510 and the item's bytes at port 0x511.
  */
 public final class FwCfg implements PortHandler {
     private static final int SELECTOR = 0x510;

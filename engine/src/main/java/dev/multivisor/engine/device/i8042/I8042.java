@@ -6,8 +6,8 @@ import dev.multivisor.engine.device.PortHandler;
 import dev.multivisor.engine.device.StateCheck;
 
 /**
- * An 8042 keyboard controller with nothing plugged in: there to reset the machine and to answer its own commands. The FADT
- * does not announce it, so that Linux does not wait for devices. It raises no interrupts.
+ * An 8042 keyboard controller with nothing plugged in: there to reset the machine and to answer its own commands. The
+ * FADT does not announce it, so that Linux does not wait for devices. It raises no interrupts.
  */
 public final class I8042 implements PortHandler {
     private static final int DATA = 0x60;

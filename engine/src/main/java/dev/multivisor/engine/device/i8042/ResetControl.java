@@ -5,8 +5,8 @@ import dev.multivisor.engine.device.PortBus;
 import dev.multivisor.engine.device.PortHandler;
 
 /**
- * System control port A (0x92) of the PS/2 and the reset control register (0xcf9) of chipsets. The latter lies among the
- * ports of PCI configuration, which hand accesses of one byte on to it. Neither keeps anything.
+ * System control port A (0x92) of the PS/2 and the reset control register (0xcf9) of chipsets. The latter lies among
+ * the ports of PCI configuration, which hand accesses of one byte on to it. Neither keeps anything.
  */
 public final class ResetControl implements PortHandler {
     /** The reset control register, which the FADT names too. */

@@ -6,9 +6,9 @@ import dev.multivisor.engine.device.ioapic.IoApic;
 import dev.multivisor.engine.device.pic.Pic;
 
 /**
- * The wires between devices and interrupt controllers. An ISA interrupt reaches both the 8259s and the I/O APIC; the timer's
- * IRQ 0 is pin 2 there, as the MADT says. Interrupts 16 to 23 are for PCI and reach the I/O APIC only. Several devices may
- * share one: it is asserted while any of them asserts it.
+ * The wires between devices and interrupt controllers. An ISA interrupt reaches both the 8259s and the I/O APIC; the
+ * timer's IRQ 0 is pin 2 there, as the MADT says. Interrupts 16 to 23 are for PCI and reach the I/O APIC only.
+ * Several devices may share one: it is asserted while any of them asserts it.
  */
 public final class InterruptRouter {
     /** I/O APIC pin of ISA IRQ 0. */

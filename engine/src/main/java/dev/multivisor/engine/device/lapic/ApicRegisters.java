@@ -3,8 +3,8 @@ package dev.multivisor.engine.device.lapic;
 import dev.multivisor.engine.device.InvalidMsrException;
 
 /**
- * The registers of a local APIC by number, which is the offset in memory divided by 16 and the x2APIC MSR's distance from
- * 0x800 (Intel SDM vol. 3, tables 11-1 and 11-6).
+ * The registers of a local APIC by number, which is the offset in memory divided by 16 and the x2APIC MSR's distance
+ * from 0x800 (Intel SDM vol. 3, tables 11-1 and 11-6).
  */
 final class ApicRegisters {
     private static final int ID = 0x02;

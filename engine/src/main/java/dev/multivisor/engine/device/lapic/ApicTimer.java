@@ -3,7 +3,10 @@ package dev.multivisor.engine.device.lapic;
 import dev.multivisor.engine.device.GuestTime;
 import dev.multivisor.engine.device.Timers;
 
-/** The timer of a local APIC (Intel SDM vol. 3, 11.5.4): one tick a nanosecond before the divider. Used by its own vCPU only. */
+/**
+ * The timer of a local APIC (Intel SDM vol. 3, 11.5.4): one tick a nanosecond before the divider. Used by its own
+ * vCPU only.
+ */
 final class ApicTimer {
     private static final int ONE_SHOT = 0;
     private static final int PERIODIC = 1;

@@ -9,9 +9,9 @@ import java.util.concurrent.atomic.AtomicInteger;
 /**
  * A vCPU's local APIC (Intel SDM vol. 3, chapter 11), as xAPIC and x2APIC.
  *
- * <p>Its registers are used by its own vCPU's thread alone. Other threads only put things in: bits of IRR and TMR, INIT, SIPI
- * and NMI, and the level of the 8259s; then they set {@link #pending}. They read just what decides whether a message is for
- * this APIC. So nothing here takes a lock.
+ * <p>Its registers are used by its own vCPU's thread alone. Other threads only put things in: bits of IRR and TMR,
+ * INIT, SIPI and NMI, and the level of the 8259s; then they set {@link #pending}. They read just what decides whether
+ * a message is for this APIC. So nothing here takes a lock.
  */
 public final class LocalApic {
     /** Delivery modes of a message, bits 8 to 10 of ICR, a redirection entry, or MSI data. */
@@ -139,7 +139,10 @@ public final class LocalApic {
                 externalInterrupt);
     }
 
-    /** State after INIT (11.4.7.3): everything but the base and the ID. LINT0 of the first one is as firmware leaves it. */
+    /**
+     * State after INIT (11.4.7.3): everything but the base and the ID. LINT0 of the first one is as firmware leaves
+     * it.
+     */
     private void reset() {
         tpr = 0;
         ldr = 0;

@@ -8,8 +8,8 @@ import dev.multivisor.engine.device.PortHandler;
 import java.util.function.IntFunction;
 
 /**
- * The PCI host bridge and bus 0 behind it: configuration through ports 0xcf8 and 0xcfc (PCI 3.0, section 3.2.2.3.2) and through
- * memory (ECAM, PCI Express 4.0, section 7.2.2). BARs get addresses here as firmware would give them.
+ * The PCI host bridge and bus 0 behind it: configuration through ports 0xcf8 and 0xcfc (PCI 3.0, section 3.2.2.3.2)
+ * and through memory (ECAM, PCI Express 4.0, section 7.2.2). BARs get addresses here as firmware would give them.
  */
 public final class PciBus implements PortHandler {
     /** Guest-physical address of ECAM. */

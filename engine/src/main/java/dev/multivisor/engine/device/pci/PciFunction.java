@@ -11,8 +11,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * A function on the PCI bus: its configuration space (PCI 3.0, chapter 6), base address registers, capabilities, INTx and
- * MSI-X. A device makes one, declares its BARs and capabilities, restores it if it has state, and puts it on a {@link PciBus}.
+ * A function on the PCI bus: its configuration space (PCI 3.0, chapter 6), base address registers, capabilities, INTx
+ * and MSI-X. A device makes one, declares its BARs and capabilities, restores it if it has state, and puts it on a
+ * {@link PciBus}.
  */
 public class PciFunction {
     static final int COMMAND = 0x04;

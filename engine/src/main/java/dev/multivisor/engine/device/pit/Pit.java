@@ -10,7 +10,8 @@ import java.util.List;
 
 /**
  * The 8254 timer, ports 0x40 to 0x43, and port 0x61, which holds the gate and shows the output of its channel 2. OUT of
- * channel 0 is IRQ 0. Its rising edges are what interrupts; the time that it is low in modes 2 and 4 is not shown on the wire.
+ * channel 0 is IRQ 0. Its rising edges are what interrupts; the time that it is low in modes 2 and 4 is not shown on
+ * the wire.
  */
 public final class Pit implements PortHandler {
     /** OUT of channel 0. */

@@ -4,7 +4,9 @@ import dev.multivisor.engine.device.GuestTime;
 import dev.multivisor.engine.device.StateCheck;
 import dev.multivisor.engine.device.Timers;
 
-/** One counter of an Intel 8254 (data sheet 231164). Everything follows from the time that has passed since its start. */
+/**
+ * One counter of an Intel 8254 (data sheet 231164). Everything follows from the time that has passed since its start.
+ */
 final class PitChannel {
     /** Ticks of its clock in a second. */
     static final long HERTZ = 1_193_182;

@@ -11,8 +11,8 @@ import java.time.LocalDateTime;
 import java.time.ZoneOffset;
 
 /**
- * The clock and CMOS RAM of a PC/AT (Motorola MC146818A): ports 0x70 and 0x71. It shows the wall time in UTC, plus what the
- * guest has set it ahead.
+ * The clock and CMOS RAM of a PC/AT (Motorola MC146818A): ports 0x70 and 0x71. It shows the wall time in UTC, plus
+ * what the guest has set it ahead.
  */
 public final class Rtc implements PortHandler {
     /** Its interrupt. */
@@ -307,7 +307,8 @@ public final class Rtc implements PortHandler {
     private long nextAlarm(long after) {
         for (long second = after + 1; second <= after + DAY_SECONDS; second++) {
             int ofDay = (int) Math.floorMod(second, (long) DAY_SECONDS);
-            boolean minuteMatches = alarm(MINUTES_ALARM, ofDay / 60 % 60, false) && alarm(HOURS_ALARM, ofDay / 3600, true);
+            boolean minuteMatches =
+                    alarm(MINUTES_ALARM, ofDay / 60 % 60, false) && alarm(HOURS_ALARM, ofDay / 3600, true);
             if (!minuteMatches) {
                 second += 59 - ofDay % 60;
             } else if (alarm(SECONDS_ALARM, ofDay % 60, false)) {

@@ -7,8 +7,9 @@ import dev.multivisor.engine.device.PortHandler;
 import dev.multivisor.engine.device.StateCheck;
 
 /**
- * A 16550A UART (National Semiconductor PC16550D), COM1. A byte is sent at once, so the transmitter is always empty; received
- * bytes wait outside until the FIFO has room, so none is lost. The baud rate is remembered and has no effect.
+ * A 16550A UART (National Semiconductor PC16550D), COM1. A byte is sent at once, so the transmitter is always empty;
+ * received bytes wait outside until the FIFO has room, so none is lost. The baud rate is remembered and has no
+ * effect.
  */
 public final class Serial implements PortHandler {
     /** First of eight ports. */
