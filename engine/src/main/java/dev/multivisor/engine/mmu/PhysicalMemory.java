@@ -2,6 +2,7 @@ package dev.multivisor.engine.mmu;
 
 import dev.multivisor.api.EngineException;
 import dev.multivisor.api.GuestMemory;
+import dev.multivisor.engine.device.MmioBus;
 import dev.multivisor.engine.device.MmioHandler;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -14,7 +15,7 @@ import java.util.List;
  * Shared by the vCPUs and the devices. Writes made here count as writes for whoever watches a page (see
  * {@link PageWatch} for the protocol).
  */
-public final class PhysicalMemory {
+public final class PhysicalMemory implements MmioBus {
     /** Little-endian accesses of any alignment. */
     public static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
@@ -99,11 +100,13 @@ public final class PhysicalMemory {
     // ---- Devices ----
 
     /** Gives a range of addresses to a device, also while the guest runs. The latest of overlapping ones wins. */
+    @Override
     public synchronized void map(long base, long bytes, MmioHandler handler) {
         mmio = mmio.with(new MmioRanges.Range(base, bytes, handler));
     }
 
     /** Takes a range away that was given with the same arguments. Accesses in flight on other threads may still end. */
+    @Override
     public synchronized void unmap(long base, long bytes, MmioHandler handler) {
         mmio = mmio.without(new MmioRanges.Range(base, bytes, handler));
     }
