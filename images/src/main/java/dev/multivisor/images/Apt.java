@@ -189,7 +189,7 @@ final class Apt {
             process = builder.start();
         } catch (IOException e) {
             throw new ImageException(
-                    "no " + command.getFirst() + " on this system: images are made with Debian's apt; give a kernel", e);
+                    "no " + command.getFirst() + ": images are made with Debian's apt; on other systems give a kernel", e);
         }
         var lines = new ArrayList<String>();
         try (BufferedReader reader = process.inputReader(StandardCharsets.UTF_8)) {

@@ -1,10 +1,13 @@
 package dev.multivisor.images;
 
+import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
@@ -48,11 +51,16 @@ final class FileTrees {
     /** One line about a failed file operation. */
     static ImageException failed(String what, IOException cause) {
         String message = cause.getMessage() == null ? "" : cause.getMessage();
-        String reason = cause instanceof FileSystemException e && e.getReason() != null
-                ? e.getFile() + ": " + e.getReason()
-                : cause.getClass() == IOException.class
-                        ? message
-                        : cause.getClass().getSimpleName() + ": " + message;
+        String reason =
+                switch (cause) {
+                    case FileSystemException e when e.getReason() != null -> e.getFile() + ": " + e.getReason();
+                    case NoSuchFileException e -> e.getFile() + ": no such file or folder";
+                    case AccessDeniedException e -> e.getFile() + ": permission denied";
+                    case EOFException e -> "it is cut short";
+                    default -> cause.getClass() == IOException.class
+                            ? message
+                            : cause.getClass().getSimpleName() + ": " + message;
+                };
         return new ImageException(what + ": " + reason.lines().findFirst().orElse(reason), cause);
     }
 }
