@@ -11,6 +11,7 @@ import dev.multivisor.engine.device.MachineControl;
 import dev.multivisor.engine.device.PortBus;
 import dev.multivisor.engine.device.Timers;
 import dev.multivisor.engine.device.acpi.AcpiPm;
+import dev.multivisor.engine.device.acpi.AcpiTables;
 import dev.multivisor.engine.device.clock.KvmClock;
 import dev.multivisor.engine.device.debug.DebugConsole;
 import dev.multivisor.engine.device.debug.DebugExit;
@@ -21,6 +22,7 @@ import dev.multivisor.engine.device.ioapic.IoApic;
 import dev.multivisor.engine.device.irq.InterruptRouter;
 import dev.multivisor.engine.device.lapic.LocalApic;
 import dev.multivisor.engine.device.lapic.LocalApics;
+import dev.multivisor.engine.device.pci.PciBus;
 import dev.multivisor.engine.device.pic.Pic;
 import dev.multivisor.engine.device.pit.Pit;
 import dev.multivisor.engine.device.rtc.Rtc;
@@ -55,6 +57,8 @@ final class Board {
     private final I8042 i8042;
     private final FwCfg fwCfg;
     private final KvmClock kvmClock;
+    private final PortBus ports = new PortBus();
+    private final PciBus pci;
 
     /** How the board reaches the machine around it. */
     record Wiring(MachineControl control, IntConsumer wake) {}
@@ -68,7 +72,7 @@ final class Board {
         tsc = new Tsc(time, new long[count]);
         apics = new LocalApics(count, time, tsc, wiring.wake);
         pic = new Pic(apics::externalInterrupt);
-        ioApic = new IoApic(apics, count);
+        ioApic = new IoApic(apics, AcpiTables.IO_APIC_ID);
         router = new InterruptRouter(pic, ioApic);
         pit = new Pit(time, timers, router.line(Pit.IRQ));
         rtc = new Rtc(time, timers, router.line(Rtc.IRQ), below4G(resources.memory()), above4G(resources.memory()));
@@ -77,7 +81,8 @@ final class Board {
         i8042 = new I8042(wiring.control);
         fwCfg = new FwCfg(count, size(resources.memory()), new TreeMap<>());
         kvmClock = new KvmClock(count, time, memory, tsc::at, Tsc.KHZ * 1000L);
-        PortBus ports = connect(resources, wiring);
+        pci = new PciBus(ports, memory, router::line, new ResetControl(wiring.control));
+        connect(resources, wiring);
         for (int number = 0; number < count; number++) {
             Cpu cpu = new Cpu(number, new Mmu(memory), new BoardPlatform(ports, tsc, apics.apic(number), kvmClock));
             cpu.model = new CpuModel(count, Tsc.KHZ, Tsc.KHZ);
@@ -107,7 +112,8 @@ final class Board {
         i8042 = new I8042(wiring.control, state.i8042());
         fwCfg = new FwCfg(count, size(resources.memory()), new TreeMap<>(), state.fwCfg());
         kvmClock = new KvmClock(count, time, memory, tsc::at, Tsc.KHZ * 1000L, state.kvmClock());
-        PortBus ports = connect(resources, wiring);
+        pci = new PciBus(ports, memory, router::line, new ResetControl(wiring.control), state.pci());
+        connect(resources, wiring);
         for (int number = 0; number < count; number++) {
             Mmu mmu = new Mmu(memory, state.mmus().get(number));
             Cpu cpu = new Cpu(number, mmu, new BoardPlatform(ports, tsc, apics.apic(number), kvmClock));
@@ -118,22 +124,20 @@ final class Board {
         start();
     }
 
-    private PortBus connect(Resources resources, Wiring wiring) {
+    private void connect(Resources resources, Wiring wiring) {
         apics.onExternalAcknowledge(pic::acknowledge);
         memory.map(LocalApics.ADDRESS, LocalApics.SIZE, apics);
         memory.map(IoApic.ADDRESS, IoApic.SIZE, ioApic);
-        PortBus ports = new PortBus();
         pic.map(ports);
         pit.map(ports);
         rtc.map(ports);
         acpi.map(ports);
         serial.map(ports);
         i8042.map(ports);
-        new ResetControl(wiring.control).map(ports);
+        pci.map();
         new DebugConsole(resources.debug()).map(ports);
         new DebugExit(wiring.control).map(ports);
         fwCfg.map(ports);
-        return ports;
     }
 
     private void start() {
@@ -172,7 +176,8 @@ final class Board {
                 serial.save(),
                 i8042.save(),
                 fwCfg.save(),
-                kvmClock.save());
+                kvmClock.save(),
+                pci.save());
     }
 
     private static long size(GuestMemory memory) {

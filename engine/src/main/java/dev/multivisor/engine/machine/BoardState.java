@@ -9,6 +9,7 @@ import dev.multivisor.engine.device.i8042.I8042State;
 import dev.multivisor.engine.device.ioapic.IoApicState;
 import dev.multivisor.engine.device.irq.InterruptRouterState;
 import dev.multivisor.engine.device.lapic.LocalApicState;
+import dev.multivisor.engine.device.pci.PciBusState;
 import dev.multivisor.engine.device.pic.PicState;
 import dev.multivisor.engine.device.pit.PitState;
 import dev.multivisor.engine.device.rtc.RtcState;
@@ -32,7 +33,8 @@ record BoardState(
         SerialState serial,
         I8042State i8042,
         FwCfgState fwCfg,
-        KvmClockState kvmClock) {
+        KvmClockState kvmClock,
+        PciBusState pci) {
 
     /** Every section is at its first version. */
     private static final int VERSION = 1;
@@ -64,6 +66,7 @@ record BoardState(
         container.put("i8042", VERSION, i8042);
         container.put("fwCfg", VERSION, fwCfg);
         container.put("kvmClock", VERSION, kvmClock);
+        container.put("pciBus", VERSION, pci);
     }
 
     /** @throws EngineException naming the section and field that cannot be taken */
@@ -95,7 +98,8 @@ record BoardState(
                 container.take("serial", VERSION, SerialState.class),
                 container.take("i8042", VERSION, I8042State.class),
                 container.take("fwCfg", VERSION, FwCfgState.class),
-                container.take("kvmClock", VERSION, KvmClockState.class));
+                container.take("kvmClock", VERSION, KvmClockState.class),
+                container.take("pciBus", VERSION, PciBusState.class));
         container.finish();
         return state;
     }

@@ -10,6 +10,7 @@ import dev.multivisor.api.VirtualCpu;
 import dev.multivisor.engine.boot.BootLoader;
 import dev.multivisor.engine.boot.MemoryMap;
 import dev.multivisor.engine.device.MachineControl;
+import dev.multivisor.engine.device.acpi.AcpiTables;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -49,7 +50,9 @@ public final class SoftMachine implements Machine {
         SoftMachine machine =
                 new SoftMachine(producer, wiring -> new Board(spec.cpus(), resources, time, wiring));
         MemoryMap map = MemoryMap.of(resources.memory());
-        BootLoader.load(boot, resources.memory(), map, 0, settings.unpackOnHost())
+        byte[] tables = AcpiTables.build(MemoryMap.FIRMWARE, spec.cpus());
+        machine.board.memory.write(MemoryMap.FIRMWARE, tables, 0, tables.length);
+        BootLoader.load(boot, resources.memory(), map, MemoryMap.FIRMWARE, settings.unpackOnHost())
                 .applyTo(machine.board.cpus().get(0));
         return machine;
     }
