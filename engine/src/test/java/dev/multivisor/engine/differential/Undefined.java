@@ -1,0 +1,73 @@
+package dev.multivisor.engine.differential;
+
+import dev.multivisor.engine.isa.Instruction;
+import dev.multivisor.engine.isa.Op;
+
+/**
+ * Results that the manual leaves undefined or approximate, and those in which processors of AMD and Intel differ:
+ *
+ * <ul>
+ *   <li>RCPPS, RCPSS, RSQRTPS, RSQRTSS: a relative error of 1.5 * 2^-12 is allowed.
+ *   <li>x87's transcendental functions: an error of one unit in the last place, by each manual's own account.
+ *   <li>x87's instruction and data pointers and opcode: AMD's keep them only when an exception is pending.
+ *   <li>FXSAVE's MXCSR_MASK: AMD's have bit 17 (misaligned SSE).
+ *   <li>Condition codes of the x87 status word that an instruction does not define.
+ * </ul>
+ */
+final class Undefined {
+    private Undefined() {}
+
+    /** Bits of the x87 status word that are undefined after a case. */
+    static int status(TestCase test, Outcome host) {
+        return 0;
+    }
+
+    /** Whether two registers that differ are as equal as the manual asks for. */
+    static boolean close(TestCase test, byte[] host, byte[] ours, int at) {
+        return switch (test.form.op()) {
+            case RCPPS, RCPSS, RSQRTPS, RSQRTSS -> {
+                boolean all = true;
+                for (int n = 0; n < 16; n += 4) {
+                    float x = Float.intBitsToFloat((int) Values.get(host, at + n, 4));
+                    float y = Float.intBitsToFloat((int) Values.get(ours, at + n, 4));
+                    all &= Float.floatToRawIntBits(x) == Float.floatToRawIntBits(y)
+                            || Math.abs((double) x - y) <= Math.abs((double) x) * 3 / 4096;
+                }
+                yield all;
+            }
+            case F2XM1, FYL2X, FYL2XP1, FPATAN, FPTAN, FSIN, FCOS, FSINCOS -> {
+                long exponents = Values.get(host, at + 8, 2) ^ Values.get(ours, at + 8, 2);
+                long distance = Values.get(host, at, 8) - Values.get(ours, at, 8);
+                yield exponents == 0 && Math.abs(distance) <= 2;
+            }
+            default -> false;
+        };
+    }
+
+    /** Makes memory equal where an instruction stores what is not compared. */
+    static void equalise(TestCase test, byte[] host, byte[] ours) {
+        Instruction i = test.instruction;
+        int at = test.patchOffset;
+        switch (i.op) {
+            case FXSAVE -> {
+                copy(host, ours, at + 6, 18);
+                copy(host, ours, at + 28, 4);
+            }
+            case FNSTENV, FNSAVE -> {
+                int word = i.operandSize == 2 ? 2 : 4;
+                copy(host, ours, at + 3 * word, 4 * word);
+            }
+            default -> { }
+        }
+    }
+
+    private static void copy(byte[] from, byte[] to, int at, int size) {
+        int count = Math.min(size, from.length - at);
+        System.arraycopy(from, at, to, at, Math.max(count, 0));
+    }
+
+    /** Whether an operation is x87's. */
+    static boolean isFpu(Op op) {
+        return op.ordinal() >= Op.F2XM1.ordinal() && op.ordinal() <= Op.FWAIT.ordinal();
+    }
+}
