@@ -145,10 +145,9 @@ public final class IntegerInstructions {
             }
         } else {
             old = Operands.read(cpu, i, i.a);
+            // A register that is not equal is left alone: not even its upper half is cleared, as processors do it.
             if (old == expected) {
                 Operands.write(cpu, i, i.a, value);
-            } else if (size == 4) {
-                Operands.write(cpu, i, i.a, old);
             }
         }
         Alu.sub(cpu, expected, old, shift(size));

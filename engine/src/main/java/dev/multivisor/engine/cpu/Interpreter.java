@@ -2,6 +2,7 @@ package dev.multivisor.engine.cpu;
 
 import static dev.multivisor.engine.cpu.Hot.*;
 
+import dev.multivisor.engine.isa.Form;
 import dev.multivisor.engine.isa.Instruction;
 import java.util.Arrays;
 
@@ -206,10 +207,26 @@ public final class Interpreter {
     }
 
     /** What an access through the stack pointer or a frame pointer raises is #SS where another raises #GP. */
-    private static void asStackFault(Instruction i, CpuFault fault) {
-        if (fault.nonCanonical && (i.stack || !i.memory())) {
+    private static void asStackFault(Cpu cpu, Instruction i, CpuFault fault) {
+        if (fault.nonCanonical && onStack(cpu, i)) {
             fault.vector = CpuFault.SS;
         }
+    }
+
+    /** Whether the stack was what had a non-canonical address. */
+    private static boolean onStack(Cpu cpu, Instruction i) {
+        if (i.stack) {
+            return true;
+        }
+        return switch (i.op) {
+            case XLAT, MASKMOVQ, MASKMOVDQU -> false;
+            case PUSH, POP, CALL -> !i.memory() || canonical(Operands.offset(cpu, i) + cpu.segmentBase[i.segment]);
+            default -> !i.memory() && !i.form.has(Form.Attribute.STRING);
+        };
+    }
+
+    private static boolean canonical(long address) {
+        return address << 16 >> 16 == address;
     }
 
     /**
@@ -602,7 +619,7 @@ public final class Interpreter {
         } catch (CpuFault fault) {
             cpu.instructions = done + n;
             if (n < block.code.length) {
-                asStackFault(block.code[n], fault);
+                asStackFault(cpu, block.code[n], fault);
             }
             throw fault;
         }

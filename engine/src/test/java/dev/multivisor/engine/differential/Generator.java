@@ -15,8 +15,8 @@ final class Generator {
     private static final int RAX = 0, RCX = 1, RDX = 2, RBX = 3, RSP = 4, RBP = 5, RSI = 6, RDI = 7;
     private static final int ARITHMETIC = 0x8d5, DF = 0x400;
 
-    /** Flags that POPF may be given: arithmetic ones, DF, NT, ID. */
-    private static final long POPPED = 0x244cd5;
+    /** Flags that POPF is given: arithmetic ones and DF. */
+    private static final long POPPED = 0xcd5;
 
     private final Values v;
     private final Decoder decoder = new Decoder();
@@ -140,7 +140,7 @@ final class Generator {
         } else if (kind < 99) {
             return start - v.below(4);
         }
-        return v.chance(50) ? v.integer() : 0x800000000000L + v.below(64) - 32;
+        return v.chance(50) ? v.integer() : 0x800000000000L + (size > 8 ? v.below(64) : v.below(64) - 32);
     }
 
     private static int memorySize(Instruction i) {
@@ -176,7 +176,7 @@ final class Generator {
     }
 
     private static boolean inside(long target, int size) {
-        return target >= TestCase.WINDOW && target + size <= TestCase.WINDOW + TestCase.WINDOW_SIZE;
+        return target >= TestCase.WINDOW && target <= TestCase.WINDOW + TestCase.WINDOW_SIZE - size;
     }
 
     private boolean place(TestCase test, Template template, long offset) {

@@ -40,6 +40,7 @@ final class Model {
     private final Interpreter interpreter;
     private byte[] lastCode = {};
     private int lastMode;
+    private boolean alignmentChecked;
 
     private record Ram(MemorySegment bytes) implements GuestMemory {
         @Override
@@ -123,7 +124,8 @@ final class Model {
     }
 
     private void load(TestCase test) {
-        if (lastMode != test.mode || cpu.cpl != 3) {
+        cpu.setFlags(test.flags | 0x202);
+        if (lastMode != test.mode || cpu.cpl != 3 || alignmentChecked) {
             lastMode = test.mode;
             boolean wide = test.mode == 64;
             segment(Cpu.CS, wide ? CS64 : CS32, 0, -1, wide ? 0xa0fb : 0xc0fb);
@@ -135,7 +137,6 @@ final class Model {
         }
         System.arraycopy(test.gpr, 0, cpu.r, 0, 16);
         cpu.r[Cpu.RIP] = TestCase.CODE;
-        cpu.setFlags(test.flags | 0x202);
         if (!Arrays.equals(lastCode, test.code)) {
             byte[] bytes = new byte[16];
             Arrays.fill(bytes, (byte) 0xcc);
@@ -169,6 +170,7 @@ final class Model {
         System.arraycopy(cpu.r, 0, outcome.gpr, 0, 16);
         outcome.rip = cpu.r[Cpu.RIP];
         outcome.flags = cpu.flags();
+        alignmentChecked = (outcome.flags & Cpu.AC) != 0;
         if (cpu.cpl != 3) {
             outcome.vector = (int) (outcome.rip - HANDLERS) >>> 4;
             outcome.cr2 = cpu.cr2;

@@ -2,6 +2,7 @@ package dev.multivisor.engine.differential;
 
 import dev.multivisor.engine.isa.Op;
 import java.io.DataInputStream;
+import java.io.EOFException;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.ByteBuffer;
@@ -11,7 +12,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.TimeUnit;
 
 /** The host's CPU, driven through the helper program {@code src/test/c/oracle.c}. */
 final class Oracle implements AutoCloseable {
@@ -72,8 +72,15 @@ final class Oracle implements AutoCloseable {
         }
         out.write(buffer.array());
         out.flush();
-        byte[] bytes = new byte[Integer.reverseBytes(in.readInt())];
-        in.readFully(bytes);
+        byte[] bytes;
+        try {
+            bytes = new byte[Integer.reverseBytes(in.readInt())];
+            in.readFully(bytes);
+        } catch (EOFException e) {
+            process.destroy();
+            throw new IOException("the helper ended in a batch of " + cases.getFirst()
+                    + ", status " + process.onExit().join().exitValue(), e);
+        }
         ByteBuffer results = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
         List<Outcome> outcomes = new ArrayList<>(cases.size());
         for (TestCase test : cases) {
@@ -114,10 +121,8 @@ final class Oracle implements AutoCloseable {
     }
 
     @Override
-    public void close() throws IOException, InterruptedException {
+    public void close() throws IOException {
         out.close();
-        if (!process.waitFor(5, TimeUnit.SECONDS)) {
-            process.destroyForcibly();
-        }
+        process.destroy();
     }
 }

@@ -135,8 +135,8 @@ final class Template {
         if (mode == 64 && (memory || string) && v.chance(6)) {
             code[n++] = 0x65;
         }
-        // Processors of AMD and Intel differ in what 66 means for a near branch in 64-bit mode.
-        boolean sized = mandatory == -1 && !(near && mode == 64) && form.op() != Op.BSWAP;
+        // Processors of AMD and Intel differ in what 66 means for near branches and MOVSXD; it makes BSWAP undefined.
+        boolean sized = mandatory == -1 && !(near && mode == 64) && form.op() != Op.BSWAP && form.op() != Op.MOVSXD;
         if (sized && v.chance(25) || mandatory >= 0xf2 && v.chance(10)) {
             code[n++] = 0x66;
         }

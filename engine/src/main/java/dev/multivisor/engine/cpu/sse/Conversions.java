@@ -8,7 +8,10 @@ import dev.multivisor.engine.cpu.Operands;
 import dev.multivisor.engine.isa.Instruction;
 import dev.multivisor.engine.isa.Operand.Kind;
 
-/** Conversions between integers, single and double precision. */
+/**
+ * Conversions between integers, single and double precision. Those with an MMX register enter the MMX state even when they
+ * raise #XM.
+ */
 final class Conversions {
     private Conversions() {}
 
@@ -61,10 +64,10 @@ final class Conversions {
 
     static void cvtpi2ps(Cpu cpu, Instruction i) {
         long value = singlesOf(cpu, cpu.xmm[Vectors.source(cpu, i, i.b)]);
-        Mxcsr.commit(cpu);
         if (i.b.kind() == Kind.MMX) {
             Vectors.enterMmx(cpu);
         }
+        Mxcsr.commit(cpu);
         cpu.xmm[i.a.register() << 1] = value;
     }
 
@@ -110,6 +113,7 @@ final class Conversions {
     /** CVTPD2PI and CVTTPD2PI. */
     static void cvtpd2pi(Cpu cpu, Instruction i, boolean truncate) {
         long value = doublesToInts(cpu, i, truncate);
+        Vectors.enterMmx(cpu);
         Mxcsr.commit(cpu);
         Vectors.writeMmx(cpu, i.a.register(), value);
     }
@@ -118,6 +122,7 @@ final class Conversions {
     static void cvtps2pi(Cpu cpu, Instruction i, boolean truncate) {
         int mode = truncate ? Mxcsr.TRUNCATE : Mxcsr.rounding(cpu);
         long value = pairToInts(cpu, cpu.xmm[Vectors.source(cpu, i, i.b)], mode);
+        Vectors.enterMmx(cpu);
         Mxcsr.commit(cpu);
         Vectors.writeMmx(cpu, i.a.register(), value);
     }
