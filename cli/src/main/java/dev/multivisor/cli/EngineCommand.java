@@ -1,7 +1,10 @@
 package dev.multivisor.cli;
 
+import dev.multivisor.api.EngineInfo;
+import dev.multivisor.api.EngineParameter;
 import dev.multivisor.host.EngineCatalog;
 import dev.multivisor.host.EngineJar;
+import dev.multivisor.host.LoadedEngine;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -11,6 +14,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /** {@code multivisor engine}. */
@@ -22,6 +26,7 @@ import picocli.CommandLine.Spec;
         footer = {
             "  multivisor engine list",
             "  multivisor engine list --format json",
+            "  multivisor engine show",
             "",
             "Engines are JARs in the installation's folder \"engines\" and in ~/.local/share/multivisor/engines."
         })
@@ -31,7 +36,7 @@ final class EngineCommand implements Runnable {
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "a command is missing: list");
+        throw new ParameterException(spec.commandLine(), "a command is missing: list or show");
     }
 
     @Command(
@@ -55,6 +60,48 @@ final class EngineCommand implements Runnable {
         catalog.problems().forEach(problem -> spec.commandLine().getErr().println("multivisor: " + problem));
         if (rows.isEmpty() && !format.json()) {
             out.println("There is no engine in " + Installation.engineFolders() + ".");
+        }
+        return ExitStatus.OK;
+    }
+
+    @Command(
+            name = "show",
+            description = "Loads an engine and shows what it says about itself, with the settings that --param takes.",
+            mixinStandardHelpOptions = true,
+            footerHeading = "%nExample:%n",
+            footer = "  multivisor engine show 0.1.0")
+    int show(
+            @Parameters(
+                            paramLabel = "V",
+                            arity = "0..1",
+                            defaultValue = "",
+                            description = "A version or a JAR. Default: the newest.")
+                    String named,
+            @Mixin OutputFormat format) {
+        try (LoadedEngine engine = LoadedEngine.load(Installation.engine(named))) {
+            EngineInfo info = engine.info();
+            List<Map<String, Object>> parameters = new ArrayList<>();
+            for (EngineParameter parameter : info.parameters()) {
+                Map<String, Object> row = new LinkedHashMap<>();
+                row.put("parameter", parameter.name());
+                row.put("default", parameter.standard());
+                row.put("description", parameter.description());
+                parameters.add(row);
+            }
+            if (format.json()) {
+                Map<String, Object> row = new LinkedHashMap<>();
+                row.put("name", info.name());
+                row.put("version", info.version());
+                row.put("contract", info.contract());
+                row.put("path", engine.jar().path().toString());
+                row.put("parameters", parameters);
+                format.print(spec.commandLine().getOut(), List.of(row));
+            } else {
+                spec.commandLine()
+                        .getOut()
+                        .printf("%s %s, contract %d%n", info.name(), info.version(), info.contract());
+                format.print(spec.commandLine().getOut(), parameters);
+            }
         }
         return ExitStatus.OK;
     }

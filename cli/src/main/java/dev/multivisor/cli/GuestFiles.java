@@ -51,7 +51,7 @@ record GuestFiles(String image, Path kernel, Path initrd, String append, List<St
             }
         }
         if (script != null) {
-            requireFile("--script", script);
+            requireReadable("--script", script);
         }
         for (String file : files) {
             if (file.indexOf(':') < 1 || file.endsWith(":")) {
@@ -68,10 +68,17 @@ record GuestFiles(String image, Path kernel, Path initrd, String append, List<St
     }
 
     private static void requireFile(String option, Path path) {
+        requireReadable(option, path);
+        if (!Files.isRegularFile(path)) {
+            throw new CliException(option + ": " + path + ": is not a file");
+        }
+    }
+
+    private static void requireReadable(String option, Path path) {
         if (!Files.exists(path)) {
             throw new CliException(option + ": " + path + ": there is no such file");
         }
-        if (!Files.isRegularFile(path)) {
+        if (Files.isDirectory(path)) {
             throw new CliException(option + ": " + path + ": is not a file");
         }
         if (!Files.isReadable(path)) {

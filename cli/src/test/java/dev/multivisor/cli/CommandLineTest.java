@@ -71,7 +71,7 @@ class CommandLineTest {
         assertBad("Unknown option: '--colour'", "run", "--colour");
         assertBad("Unmatched argument", "frobnicate");
         assertBad("a command is missing");
-        assertBad("a command is missing: list", "engine");
+        assertBad("a command is missing: list or show", "engine");
     }
 
     @Test
