@@ -8,12 +8,14 @@ import dev.multivisor.api.Machine;
 import dev.multivisor.api.MachineSpec;
 import dev.multivisor.api.Resources;
 import dev.multivisor.engine.machine.SoftMachine;
+import java.lang.module.ModuleDescriptor;
 import java.util.List;
 
 /** The engine as the base finds it: an interpreter in pure Java. */
 public final class SoftEngine implements Engine {
     private static final String NAME = "multivisor";
-    private static final String VERSION = "0.1.0";
+    /** The module's version, which the build gives it along with the one in the JAR's manifest. */
+    private static final String VERSION = version();
 
     private static final EngineInfo INFO = new EngineInfo(
             NAME,
@@ -26,6 +28,11 @@ public final class SoftEngine implements Engine {
 
     /** Called by the service loader. */
     public SoftEngine() {}
+
+    private static String version() {
+        ModuleDescriptor descriptor = SoftEngine.class.getModule().getDescriptor();
+        return descriptor == null ? "unknown" : descriptor.rawVersion().orElse("unknown");
+    }
 
     @Override
     public EngineInfo info() {
