@@ -20,13 +20,15 @@ final class TestCpu {
     final PhysicalMemory memory;
     final CodePages pages;
     final Cpu cpu;
+    final Platform platform;
     final Interpreter interpreter;
 
     TestCpu() {
-        this(SIZE);
+        this(SIZE, new TestPlatform());
     }
 
-    TestCpu(long size) {
+    TestCpu(long size, Platform platform) {
+        this.platform = platform;
         MemorySegment bytes = Arena.ofAuto().allocate(size, 4096);
         memory = new PhysicalMemory(new Memory(bytes, List.of(new GuestMemory.Region(0, 0, size))));
         pages = new CodePages(memory);
@@ -41,7 +43,7 @@ final class TestCpu {
 
     /** Another vCPU of the same machine in the same state. */
     Cpu addCpu(int number) {
-        Cpu more = new Cpu(number, new Mmu(memory), null);
+        Cpu more = new Cpu(number, new Mmu(memory), platform);
         more.cr0 = Cpu.CR0_PE | Cpu.CR0_PG | Cpu.CR0_ET | Cpu.CR0_NE;
         more.cr3 = TABLES;
         more.cr4 = Cpu.CR4_PAE | Cpu.CR4_OSFXSR;
@@ -88,7 +90,8 @@ final class TestCpu {
                 Path linked = folder.resolve("a.elf");
                 Path binary = folder.resolve("a.bin");
                 execute("as", "--64", "-o", object.toString(), source.toString());
-                execute("ld", "-Ttext=" + Long.toHexString(CODE), "-e", "0", "-o", linked.toString(), object.toString());
+                String start = "-Ttext=" + Long.toHexString(CODE);
+                execute("ld", start, "-e", "0", "-o", linked.toString(), object.toString());
                 execute("objcopy", "-O", "binary", "-j", ".text", linked.toString(), binary.toString());
                 return Files.readAllBytes(binary);
             } finally {
