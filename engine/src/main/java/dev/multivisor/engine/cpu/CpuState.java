@@ -2,6 +2,7 @@ package dev.multivisor.engine.cpu;
 
 import dev.multivisor.api.EngineException;
 import dev.multivisor.engine.cpu.Msrs.MsrState;
+import java.lang.reflect.Array;
 import java.util.Arrays;
 
 /**
@@ -137,12 +138,25 @@ public record CpuState(
 
     private void check(Cpu cpu) {
         require(number == cpu.number, "number", number);
+        requirePresent("general", general);
         requireLength("general.registers", general.registers, 16);
         require((general.flags & ~0x3f7fd7L) == 0 && (general.flags & 2) != 0, "general.flags", general.flags);
-        requireCount("segments.selector", segments.selector.length, SEGMENTS);
+        checkSegments();
+        checkControl();
+        checkFloatingPoint();
+        requirePresent("msrs", msrs);
+        requireLength("msrs.mtrrFixed", msrs.mtrrFixed(), cpu.msrs.mtrrFixed.length);
+        requireLength("msrs.mtrrVariable", msrs.mtrrVariable(), cpu.msrs.mtrrVariable.length);
+        requirePresent("run", run);
+        require(run.instructions >= 0, "run.instructions", run.instructions);
+    }
+
+    private void checkSegments() {
+        requirePresent("segments", segments);
+        requireLength("segments.selector", segments.selector, SEGMENTS);
         requireLength("segments.base", segments.base, SEGMENTS);
-        requireCount("segments.limit", segments.limit.length, SEGMENTS);
-        requireCount("segments.access", segments.access.length, SEGMENTS);
+        requireLength("segments.limit", segments.limit, SEGMENTS);
+        requireLength("segments.access", segments.access, SEGMENTS);
         for (int selector : segments.selector) {
             require(selector >>> 16 == 0, "segments.selector", selector);
         }
@@ -151,7 +165,18 @@ public record CpuState(
         }
         require(segments.gdtrLimit >>> 16 == 0, "segments.gdtrLimit", segments.gdtrLimit);
         require(segments.idtrLimit >>> 16 == 0, "segments.idtrLimit", segments.idtrLimit);
+        for (long base : segments.base) {
+            requireCanonical("segments.base", base);
+        }
+        requireCanonical("segments.gdtrBase", segments.gdtrBase);
+        requireCanonical("segments.idtrBase", segments.idtrBase);
+    }
+
+    private void checkControl() {
+        requirePresent("control", control);
         requireLength("control.dr", control.dr, 8);
+        require(Debug.valid(6, control.dr[6]), "control.dr[6]", control.dr[6]);
+        require(Debug.valid(7, control.dr[7]), "control.dr[7]", control.dr[7]);
         require(control.cpl >>> 2 == 0, "control.cpl", control.cpl);
         require(ControlRegisters.validCr0(control.cr0), "control.cr0", control.cr0);
         require(ControlRegisters.validCr4(control.cr4), "control.cr4", control.cr4);
@@ -161,14 +186,24 @@ public record CpuState(
         boolean known = (control.efer & ~(Cpu.EFER_SCE | Cpu.EFER_LME | Cpu.EFER_LMA | Cpu.EFER_NXE)) == 0;
         require(known && active == expected, "control.efer", control.efer);
         require(!active || (control.cr4 & Cpu.CR4_PAE) != 0, "control.cr4", control.cr4);
+        requireCanonical("control.lstar", control.lstar);
+        requireCanonical("control.cstar", control.cstar);
+        requireCanonical("control.kernelGsBase", control.kernelGsBase);
+        requireCanonical("control.sysenterEsp", control.sysenterEsp);
+        requireCanonical("control.sysenterEip", control.sysenterEip);
+    }
+
+    private void checkFloatingPoint() {
+        requirePresent("fpu", fpu);
         requireLength("fpu.significand", fpu.significand, 8);
-        requireCount("fpu.exponent", fpu.exponent.length, 8);
+        requireLength("fpu.exponent", fpu.exponent, 8);
         for (int exponent : fpu.exponent) {
             require(exponent >>> 16 == 0, "fpu.exponent", exponent);
         }
         require(fpu.control >>> 16 == 0, "fpu.control", fpu.control);
         require(fpu.status >>> 16 == 0, "fpu.status", fpu.status);
         require(fpu.tags >>> 8 == 0, "fpu.tags", fpu.tags);
+        requirePresent("sse", sse);
         requireLength("sse.xmm", sse.xmm, 32);
         require(sse.mxcsr >>> 16 == 0, "sse.mxcsr", sse.mxcsr);
     }
@@ -179,13 +214,22 @@ public record CpuState(
         }
     }
 
-    private static void requireCount(String field, int length, int wanted) {
-        if (length != wanted) {
-            throw new EngineException("vCPU state: " + field + " has " + length + " values instead of " + wanted);
+    private static void requireCanonical(String field, long address) {
+        require(Descriptors.canonical(address), field, address);
+    }
+
+    /** Absent fields are null after reading. */
+    private static void requirePresent(String field, Object value) {
+        if (value == null) {
+            throw new EngineException("vCPU state: " + field + " is missing");
         }
     }
 
-    static void requireLength(String field, long[] values, int wanted) {
-        requireCount(field, values.length, wanted);
+    private static void requireLength(String field, Object values, int wanted) {
+        requirePresent(field, values);
+        int length = Array.getLength(values);
+        if (length != wanted) {
+            throw new EngineException("vCPU state: " + field + " has " + length + " values instead of " + wanted);
+        }
     }
 }

@@ -51,6 +51,11 @@ final class Debug {
         changed(cpu);
     }
 
+    /** Whether DR6 or DR7 can have this value. */
+    static boolean valid(int number, long value) {
+        return number == 6 ? (value & ~DR6_WRITABLE) == DR6_RESET : (value & ~DR7_WRITABLE) == DR7_RESET;
+    }
+
     /** Arms what the registers ask for. */
     static void changed(Cpu cpu) {
         cpu.mmu.setBreakpoints(cpu);

@@ -230,9 +230,8 @@ public final class Msrs {
                 tscAdjust, miscEnable, mcgStatus, mtrrDefType, mtrrFixed.clone(), mtrrVariable.clone());
     }
 
+    /** The lengths were checked by {@link CpuState}. */
     void restore(MsrState state) {
-        CpuState.requireLength("msrs.mtrrFixed", state.mtrrFixed(), mtrrFixed.length);
-        CpuState.requireLength("msrs.mtrrVariable", state.mtrrVariable(), mtrrVariable.length);
         tscAdjust = state.tscAdjust();
         miscEnable = state.miscEnable();
         mcgStatus = state.mcgStatus();

@@ -17,6 +17,8 @@ class CpuStateTest {
     private static Cpu scrambled(long seed) {
         Random random = new Random(seed);
         Cpu cpu = FlatGuest.longMode().cpu;
+        cpu.dr[7] = 0x455;
+        cpu.lstar = random.nextLong() >> 16;
         for (int n = 0; n < 16; n++) {
             cpu.r[n] = random.nextLong();
         }
@@ -58,6 +60,12 @@ class CpuStateTest {
         EngineException e = assertThrows(EngineException.class, () -> state.restore(target));
         assertTrue(e.getMessage().contains("control.cr4"), e.getMessage());
         assertEquals(0xfff0, target.r[Cpu.RIP], "nothing was changed");
+        cpu.cr4 &= ~(1L << 30);
+        CpuState good = CpuState.save(cpu);
+        CpuState cut = new CpuState(
+                0, good.general(), good.segments(), good.control(), good.fpu(), null, good.msrs(), good.run());
+        e = assertThrows(EngineException.class, () -> cut.restore(target));
+        assertEquals("vCPU state: sse is missing", e.getMessage());
         cpu.cr4 = 0;
         e = assertThrows(EngineException.class, () -> CpuState.save(cpu).restore(target));
         assertTrue(e.getMessage().contains("control.cr4"), e.getMessage());
