@@ -65,6 +65,7 @@ final class Conversions {
     static void cvtpi2ps(Cpu cpu, Instruction i) {
         long value = singlesOf(cpu, cpu.xmm[Vectors.source(cpu, i, i.b)]);
         if (i.b.kind() == Kind.MMX) {
+            // Also when an exception follows.
             Vectors.enterMmx(cpu);
         }
         Mxcsr.commit(cpu);

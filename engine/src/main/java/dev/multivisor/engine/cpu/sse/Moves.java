@@ -179,13 +179,9 @@ final class Moves {
         if (wide) {
             mask |= signs8(cpu.xmm[(i.b.register() << 1) + 1]) << 8;
         }
-        // All bytes are checked before the first is stored.
+        // Faults are those of a store of all bytes, even with an empty mask, as on AMD's processors.
         long linear = Operands.linear(cpu, i.segment, offset, size, true);
-        for (int n = 0; n < size; n++) {
-            if ((mask >>> n & 1) != 0) {
-                cpu.mmu.checkWrite(linear + n, 1);
-            }
-        }
+        cpu.mmu.checkWrite(linear, size);
         for (int n = 0; n < size; n++) {
             if ((mask >>> n & 1) != 0) {
                 cpu.mmu.store8(linear + n, (n < 8 ? low >>> n * 8 : high >>> (n - 8) * 8) & 0xff);

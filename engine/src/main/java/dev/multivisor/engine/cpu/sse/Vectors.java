@@ -47,6 +47,8 @@ final class Vectors {
             if (size == 16) {
                 if (aligned) {
                     checkAligned(cpu, linear);
+                } else if ((linear & 4095) > 4096 - 16) {
+                    cpu.mmu.checkRead(linear, 16);
                 }
                 low = cpu.mmu.load64(linear);
                 high = cpu.mmu.load64(linear + 8);
