@@ -22,7 +22,7 @@ final class FxState {
 
     static void fxsave(Cpu cpu, Instruction i) {
         long at = Operands.linear(cpu, i, SIZE, true);
-        Vectors.checkAligned(cpu, at);
+        checkAddress(cpu, at);
         Mmu mmu = cpu.mmu;
         mmu.checkWrite(at, SIZE);
         mmu.store16(at, cpu.fpuControl);
@@ -51,6 +51,14 @@ final class FxState {
         }
     }
 
+    /** A non-canonical address, which may be #SS, goes before one that is not aligned. */
+    private static void checkAddress(Cpu cpu, long at) {
+        if (cpu.codeSize == 64 && at << 16 >> 16 != at) {
+            throw cpu.nonCanonical();
+        }
+        Vectors.checkAligned(cpu, at);
+    }
+
     /** Halves of XMM registers in the image: XMM8 to XMM15 are in it in 64-bit mode only. */
     private static int xmmHalves(Cpu cpu) {
         return cpu.codeSize == 64 ? 32 : 16;
@@ -58,7 +66,7 @@ final class FxState {
 
     static void fxrstor(Cpu cpu, Instruction i) {
         long at = Operands.linear(cpu, i, SIZE, false);
-        Vectors.checkAligned(cpu, at);
+        checkAddress(cpu, at);
         Mmu mmu = cpu.mmu;
         // The image is in two pages at most; once both ends can be read nothing below can fault.
         mmu.load8(at);

@@ -39,18 +39,23 @@ final class Horizontal {
         return subtract ? FloatArithmetic.subtract32(cpu, low, high) : FloatArithmetic.add32(cpu, low, high);
     }
 
-    /** Bits 4 to 7 of the immediate choose the products, bits 0 to 3 the places of the sum; the others are zero. */
+    /**
+     * Bits 4 to 7 of the immediate choose the products, bits 0 to 3 the places of the sum; the others are zero. Products
+     * and sums are steps of their own: after one that raises an unmasked exception there is no next one.
+     */
     static void dpps(Cpu cpu, Instruction i) {
         long[] x = cpu.xmm;
         int s = Vectors.source(cpu, i, i.b);
         int d = i.a.register() << 1;
         int control = (int) i.immediate;
-        int low = FloatArithmetic.add32(
-                cpu, product(cpu, x[d], x[s], control >> 4), product(cpu, x[d] >>> 32, x[s] >>> 32, control >> 5));
-        int high = FloatArithmetic.add32(
-                cpu,
-                product(cpu, x[d + 1], x[s + 1], control >> 6),
-                product(cpu, x[d + 1] >>> 32, x[s + 1] >>> 32, control >> 7));
+        int p0 = product(cpu, x[d], x[s], control >> 4);
+        int p1 = product(cpu, x[d] >>> 32, x[s] >>> 32, control >> 5);
+        int p2 = product(cpu, x[d + 1], x[s + 1], control >> 6);
+        int p3 = product(cpu, x[d + 1] >>> 32, x[s + 1] >>> 32, control >> 7);
+        Mxcsr.commit(cpu);
+        int low = FloatArithmetic.add32(cpu, p0, p1);
+        int high = FloatArithmetic.add32(cpu, p2, p3);
+        Mxcsr.commit(cpu);
         int sum = FloatArithmetic.add32(cpu, low, high);
         Mxcsr.commit(cpu);
         x[d] = Lanes.doublewords((control & 1) != 0 ? sum : 0, (control & 2) != 0 ? sum : 0);
@@ -68,6 +73,7 @@ final class Horizontal {
         int control = (int) i.immediate;
         long low = (control & 16) != 0 ? FloatArithmetic.multiply64(cpu, x[d], x[s]) : 0;
         long high = (control & 32) != 0 ? FloatArithmetic.multiply64(cpu, x[d + 1], x[s + 1]) : 0;
+        Mxcsr.commit(cpu);
         long sum = FloatArithmetic.add64(cpu, low, high);
         Mxcsr.commit(cpu);
         x[d] = (control & 1) != 0 ? sum : 0;

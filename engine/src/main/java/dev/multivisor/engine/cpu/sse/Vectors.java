@@ -43,6 +43,9 @@ final class Vectors {
             low = cpu.stSignificand[o.register()];
         } else {
             int size = o.size();
+            if (aligned && size == 16 && cpu.codeSize != 64) {
+                checkAlignedBeforeLimit(cpu, i);
+            }
             long linear = Operands.linear(cpu, i, size, false);
             if (size == 16) {
                 if (aligned) {
@@ -94,6 +97,9 @@ final class Vectors {
 
     /** Stores 16 bytes at an address that must be aligned: they are in one page, so the first store decides. */
     static void storeAligned(Cpu cpu, Instruction i, long low, long high) {
+        if (cpu.codeSize != 64) {
+            checkAlignedBeforeLimit(cpu, i);
+        }
         long linear = Operands.linear(cpu, i, 16, true);
         checkAligned(cpu, linear);
         cpu.mmu.store64(linear, low);
@@ -114,6 +120,11 @@ final class Vectors {
         if ((linear & 15) != 0) {
             throw cpu.fault(CpuFault.GP);
         }
+    }
+
+    /** Outside 64-bit mode the alignment is looked at before the segment's limit: #GP goes before #SS. */
+    private static void checkAlignedBeforeLimit(Cpu cpu, Instruction i) {
+        checkAligned(cpu, Operands.offset(cpu, i) + cpu.segmentBase[i.segment]);
     }
 
     /** Writes an MMX register: sign and exponent of the x87 register it lies in become ones (SDM vol. 1, 9.2.2). */
