@@ -25,7 +25,7 @@ import org.junit.jupiter.api.Test;
 /** The rules that keep an engine replaceable. */
 class ArchitectureTest {
     private static final int CONTRACT_TYPES = 25;
-    private static final int FILE_LINES = 600;
+    private static final int FILE_LINES = 700;
 
     @Test
     void theContractIsSmallAndNeedsNothing() throws Exception {
@@ -95,7 +95,8 @@ class ArchitectureTest {
 
     /**
      * The parts of a module depend on each other in one direction. The processor and its memory management, whose
-     * faults and page walks need each other, are one part; a folder below a part belongs to it.
+     * faults and page walks need each other, are one part; a folder below a part belongs to it. What devices and the
+     * processor say to each other, the package {@code device}, is not part of either.
      */
     @Test
     void partsHaveNoCycles() {
@@ -116,8 +117,9 @@ class ArchitectureTest {
             if (!type.getPackageName().startsWith(prefix)) {
                 return SliceIdentifier.ignore();
             }
-            String part = type.getPackageName().substring(prefix.length()).split("\\.")[0];
-            return SliceIdentifier.of(TOGETHER.getOrDefault(part, part));
+            String name = type.getPackageName().substring(prefix.length());
+            String part = name.split("\\.")[0];
+            return SliceIdentifier.of(name.startsWith("device.") ? "devices" : TOGETHER.getOrDefault(part, part));
         }
 
         @Override
