@@ -220,7 +220,10 @@ public final class Interpreter {
         }
         return switch (i.op) {
             case XLAT, MASKMOVQ, MASKMOVDQU -> false;
-            case PUSH, POP, CALL -> !i.memory() || canonical(Operands.offset(cpu, i) + cpu.segmentBase[i.segment]);
+            case PUSH, POP, CALL -> {
+                long operand = Operands.offset(cpu, i) + cpu.segmentBase[i.segment];
+                yield !i.memory() || canonical(operand) && canonical(operand + i.operandSize - 1);
+            }
             default -> !i.memory() && !i.form.has(Form.Attribute.STRING);
         };
     }

@@ -53,7 +53,7 @@ final class Comparison {
 
     private static void pageFault(List<String> found, TestCase test, Outcome host, Outcome ours) {
         // Long operands are transferred in an order of the processor's choice: compare pages only.
-        long mask = test.instruction.memory() ? ~4095L : -1;
+        long mask = !test.instruction.memory() ? -1 : test.instruction.addressSize == 2 ? 0 : ~4095L;
         number(found, "cr2", host.cr2 & mask, ours.cr2 & mask);
         // Above 4 GiB the host has mappings of its own.
         if (host.cr2 >>> 32 == 0 && test.form.op() != Op.ARPL) {

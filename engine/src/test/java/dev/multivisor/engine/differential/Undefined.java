@@ -1,5 +1,6 @@
 package dev.multivisor.engine.differential;
 
+import dev.multivisor.engine.isa.Form;
 import dev.multivisor.engine.isa.Instruction;
 import dev.multivisor.engine.isa.Op;
 import dev.multivisor.engine.isa.Operand;
@@ -15,6 +16,7 @@ import dev.multivisor.engine.isa.Operand;
  *   <li>CALL to a non-canonical address when the stack faults too: which is first.
  *   <li>MASKMOVQ, MASKMOVDQU: whether bytes that are not stored can fault.
  *   <li>SHLD, SHRD: everything, when the count is greater than the operand size.
+ *   <li>A stack operand that is not aligned, and outside of the segment or not canonical: which is first.
  *   <li>POPA that faults: AMD's have loaded the registers before the fault.
  *   <li>ARPL: AMD's write memory only when the RPL changes.
  *   <li>66 with near branches in 64-bit mode, 66 MOVSXD, which AMD's take otherwise, and F3 0F C7 /7 (RDPID), 0F 0D with a
@@ -23,13 +25,17 @@ import dev.multivisor.engine.isa.Operand;
  * </ul>
  */
 final class Undefined {
-    private static final int GP = 13;
+    private static final int SS = 12, GP = 13;
 
     private Undefined() {}
 
     /** Whether nothing about a case's result is defined. */
     static boolean result(TestCase test, Outcome host, Outcome ours) {
         Instruction i = test.instruction;
+        boolean aligned = i.form.has(Form.Attribute.ALIGNED) || i.op == Op.FXSAVE || i.op == Op.FXRSTOR;
+        if (aligned && (host.vector ^ ours.vector) == (GP ^ SS)) {
+            return true;
+        }
         return switch (i.op) {
             case SHLD, SHRD -> {
                 long by = i.c.kind() == Operand.Kind.IMMEDIATE ? i.immediate : test.gpr[1];
