@@ -1,5 +1,6 @@
 package dev.multivisor.engine.cpu;
 
+import dev.multivisor.engine.cpu.fpu.Extended;
 import dev.multivisor.engine.isa.Instruction;
 import dev.multivisor.engine.mmu.Mmu;
 import java.lang.invoke.MethodHandles;
@@ -126,6 +127,9 @@ public final class Cpu {
 
     public long fpuIp, fpuDp;
     public int fpuOpcode, fpuCs, fpuDs;
+
+    /** Where x87 instructions work out their results: no part of the state. */
+    public final Extended x87 = new Extended();
 
     /** Set by STI, MOV SS and POP SS: interrupts (and after SS, traps) wait for one instruction. */
     public boolean interruptShadow;

@@ -1,5 +1,6 @@
 package dev.multivisor.engine.cpu;
 
+import dev.multivisor.engine.cpu.fpu.FpuInstructions;
 import dev.multivisor.engine.cpu.sse.SseInstructions;
 import dev.multivisor.engine.isa.Form;
 import dev.multivisor.engine.isa.Form.Attribute;
@@ -10,7 +11,7 @@ import dev.multivisor.engine.isa.Op;
 /** The way to the handlers of all forms: the checks that a form's attributes ask for, then its group's handler. */
 public final class Dispatch {
     private static final int INTEGER = 0, TRANSFER = 1, CONTROL = 2, STRING = 3, SYSTEM = 4, SEGMENT = 5, FAR = 6,
-            SSE_GROUP = 7, NONE = 8;
+            SSE_GROUP = 7, FPU = 8, NONE = 9;
 
     /** Bits of {@link #CHECKS}: something of what the attributes ask for. */
     private static final int PRIVILEGED = 1, PROTECTED = 2, X87 = 4, MMX = 8, SSE = 16, WAIT = 64, LENGTH = 128;
@@ -48,6 +49,9 @@ public final class Dispatch {
                 } else if (FarInstructions.OPS.contains(op)) {
                     yield FAR;
                 }
+                if (op.compareTo(Op.F2XM1) >= 0 && op.compareTo(Op.FWAIT) <= 0) {
+                    yield FPU;
+                }
                 yield op.compareTo(Op.EMMS) >= 0 ? SSE_GROUP : NONE;
             }
         };
@@ -80,6 +84,7 @@ public final class Dispatch {
             case SEGMENT -> SegmentInstructions.execute(cpu, i);
             case FAR -> FarInstructions.execute(cpu, i);
             case SSE_GROUP -> SseInstructions.execute(cpu, i);
+            case FPU -> FpuInstructions.execute(cpu, i);
             default -> throw cpu.fault(CpuFault.UD);
         }
     }

@@ -1,0 +1,5 @@
+package dev.multivisor.engine.cpu.fpu;
+
+final class Transcendentals {
+    Transcendentals(Extended x) {}
+}
