@@ -23,8 +23,7 @@ final class Apt {
     /** A package that can be downloaded. */
     record Package(String name, String version, String depends, long size) {}
 
-    private static final String CONFIGURATION =
-            """
+    private static final String CONFIGURATION = """
             Dir::State "%1$s/state";
             Dir::State::status "%1$s/status";
             Dir::Cache "%1$s/cache";
@@ -120,7 +119,8 @@ final class Apt {
         for (String line : run(line -> {}, "apt-cache", "show", "--no-all-versions", name)) {
             int colon = line.indexOf(": ");
             if (colon > 0) {
-                fields.putIfAbsent(line.substring(0, colon), line.substring(colon + 2).strip());
+                fields.putIfAbsent(
+                        line.substring(0, colon), line.substring(colon + 2).strip());
             }
         }
         String version = fields.get("Version");
@@ -147,7 +147,8 @@ final class Apt {
             String what = wanted.name + "=" + wanted.version;
             run(target, status, "apt-get", "-q", "-o", "APT::Status-Fd=1", "download", what);
             try (Stream<Path> files = Files.list(target)) {
-                Optional<Path> file = files.filter(path -> path.toString().endsWith(".deb")).findFirst();
+                Optional<Path> file =
+                        files.filter(path -> path.toString().endsWith(".deb")).findFirst();
                 return file.orElseThrow(() -> new ImageException("apt-get has not downloaded " + wanted.name));
             }
         } catch (IOException e) {
@@ -189,7 +190,8 @@ final class Apt {
             process = builder.start();
         } catch (IOException e) {
             throw new ImageException(
-                    "no " + command.getFirst() + ": images are made with Debian's apt; on other systems give a kernel", e);
+                    "no " + command.getFirst() + ": images are made with Debian's apt; on other systems give a kernel",
+                    e);
         }
         var lines = new ArrayList<String>();
         try (BufferedReader reader = process.inputReader(StandardCharsets.UTF_8)) {
@@ -232,6 +234,7 @@ final class Apt {
         if (!errors.isEmpty()) {
             return program + ": " + errors.getFirst();
         }
-        return program + " failed" + (lines.isEmpty() ? "" : ": " + lines.getLast().strip());
+        return program + " failed"
+                + (lines.isEmpty() ? "" : ": " + lines.getLast().strip());
     }
 }

@@ -18,7 +18,16 @@ import java.util.stream.Stream;
  */
 final class AptSources {
     private static final Set<String> RELEASES = Set.of(
-            "buster", "bullseye", "bookworm", "trixie", "forky", "sid", "stable", "oldstable", "oldoldstable", "testing",
+            "buster",
+            "bullseye",
+            "bookworm",
+            "trixie",
+            "forky",
+            "sid",
+            "stable",
+            "oldstable",
+            "oldoldstable",
+            "testing",
             "unstable");
 
     private static final String SECURITY = "-security";
@@ -90,7 +99,8 @@ final class AptSources {
         var sources = new ArrayList<Source>();
         for (String stanza : text.split("\n\\s*\n")) {
             Map<String, String> fields = fields(stanza);
-            if (!words(fields, "types").contains("deb") || fields.getOrDefault("enabled", "yes").equals("no")) {
+            if (!words(fields, "types").contains("deb")
+                    || fields.getOrDefault("enabled", "yes").equals("no")) {
                 continue;
             }
             Optional<String> signedBy = Optional.ofNullable(fields.get("signed-by"));
@@ -131,12 +141,14 @@ final class AptSources {
         Source main = system.stream()
                 .filter(source -> RELEASES.contains(source.suite) && source.components.contains("main"))
                 .min((a, b) -> rank(a) - rank(b))
-                .orElseThrow(() -> new ImageException(
-                        "apt's configuration names no Debian mirror: add one to /etc/apt/sources.list.d, or give a kernel"));
+                .orElseThrow(
+                        () -> new ImageException(
+                                "apt's configuration names no Debian mirror: add one, or give a kernel"));
         var text = new StringBuilder(stanza(main, suite));
         system.stream()
                 .filter(source -> source.suite.endsWith(SECURITY) && source.components.contains("main"))
-                .filter(source -> RELEASES.contains(source.suite.substring(0, source.suite.length() - SECURITY.length())))
+                .filter(source ->
+                        RELEASES.contains(source.suite.substring(0, source.suite.length() - SECURITY.length())))
                 .findFirst()
                 .ifPresent(source -> text.append(stanza(source, suite + SECURITY)));
         return text.toString();

@@ -63,9 +63,13 @@ final class DebArchive {
 
     /** Brings an entry's name into its plain form, or refuses it. */
     static String relative(String name) {
-        String plain = name.replaceFirst("^(\\./)+", "").replaceFirst("^\\.$", "").replaceFirst("/+$", "");
+        String plain =
+                name.replaceFirst("^(\\./)+", "").replaceFirst("^\\.$", "").replaceFirst("/+$", "");
         for (String part : plain.split("/", -1)) {
-            if (part.equals("..") || part.equals(".") || part.isEmpty() && !plain.isEmpty() || part.indexOf('\0') >= 0) {
+            if (part.equals("..")
+                    || part.equals(".")
+                    || part.isEmpty() && !plain.isEmpty()
+                    || part.indexOf('\0') >= 0) {
                 throw new ImageException("unsafe path in an archive: " + name);
             }
         }

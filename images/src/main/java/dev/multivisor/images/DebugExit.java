@@ -45,14 +45,33 @@ final class DebugExit {
 
     /** The program as a statically linked ELF file. */
     static byte[] program() {
-        String hex = String.join("", CODE.lines().map(line -> line.substring(0, line.indexOf(' '))).toList());
+        String hex = String.join(
+                "",
+                CODE.lines().map(line -> line.substring(0, line.indexOf(' '))).toList());
         byte[] code = HexFormat.of().parseHex(hex);
         int size = HEADERS + code.length;
         ByteBuffer elf = ByteBuffer.allocate(size).order(ByteOrder.LITTLE_ENDIAN);
         elf.putInt(0x464c457f).put((byte) 2).put((byte) 1).put((byte) 1).position(16);
-        elf.putShort((short) 2).putShort((short) 62).putInt(1).putLong(LOAD + HEADERS).putLong(64).putLong(0);
-        elf.putInt(0).putShort((short) 64).putShort((short) 56).putShort((short) 1).putShort((short) 0).position(64);
-        elf.putInt(1).putInt(5).putLong(0).putLong(LOAD).putLong(LOAD).putLong(size).putLong(size).putLong(4096);
+        elf.putShort((short) 2)
+                .putShort((short) 62)
+                .putInt(1)
+                .putLong(LOAD + HEADERS)
+                .putLong(64)
+                .putLong(0);
+        elf.putInt(0)
+                .putShort((short) 64)
+                .putShort((short) 56)
+                .putShort((short) 1)
+                .putShort((short) 0)
+                .position(64);
+        elf.putInt(1)
+                .putInt(5)
+                .putLong(0)
+                .putLong(LOAD)
+                .putLong(LOAD)
+                .putLong(size)
+                .putLong(size)
+                .putLong(4096);
         return elf.put(code).array();
     }
 }

@@ -51,16 +51,16 @@ final class FileTrees {
     /** One line about a failed file operation. */
     static ImageException failed(String what, IOException cause) {
         String message = cause.getMessage() == null ? "" : cause.getMessage();
-        String reason =
-                switch (cause) {
-                    case FileSystemException e when e.getReason() != null -> e.getFile() + ": " + e.getReason();
-                    case NoSuchFileException e -> e.getFile() + ": no such file or folder";
-                    case AccessDeniedException e -> e.getFile() + ": permission denied";
-                    case EOFException e -> "it is cut short";
-                    default -> cause.getClass() == IOException.class
-                            ? message
-                            : cause.getClass().getSimpleName() + ": " + message;
-                };
+        String reason = switch (cause) {
+            case FileSystemException e when e.getReason() != null -> e.getFile() + ": " + e.getReason();
+            case NoSuchFileException e -> e.getFile() + ": no such file or folder";
+            case AccessDeniedException e -> e.getFile() + ": permission denied";
+            case EOFException e -> "it is cut short";
+            default ->
+                cause.getClass() == IOException.class
+                        ? message
+                        : cause.getClass().getSimpleName() + ": " + message;
+        };
         return new ImageException(what + ": " + reason.lines().findFirst().orElse(reason), cause);
     }
 }

@@ -15,12 +15,7 @@ import java.util.Map;
  * @param applets the commands that its busybox knows; empty if they could not be listed
  */
 public record Image(
-        String name,
-        Path folder,
-        Map<String, String> packages,
-        String kernelRelease,
-        long size,
-        List<String> applets) {
+        String name, Path folder, Map<String, String> packages, String kernelRelease, long size, List<String> applets) {
     static final String KERNEL = "vmlinuz", CONFIG = "config", BUSYBOX = "busybox", MODULES = "modules.tar";
 
     public Image {

@@ -121,7 +121,8 @@ final class ImageBuilder {
                     .start();
             String list = new String(process.getInputStream().readAllBytes(), StandardCharsets.US_ASCII);
             boolean ended = process.waitFor(5, TimeUnit.SECONDS) && process.exitValue() == 0;
-            String words = String.join(" ", list.lines().filter(ImageBuilder::isCommand).toList());
+            String words = String.join(
+                    " ", list.lines().filter(ImageBuilder::isCommand).toList());
             return ended ? words : "";
         } catch (IOException e) {
             return "";

@@ -34,7 +34,8 @@ public final class Images {
     /** The user's cache folder for this program (XDG Base Directory Specification). */
     public static Path defaultCache() {
         String xdg = System.getenv("XDG_CACHE_HOME");
-        Path base = xdg != null && xdg.startsWith("/") ? Path.of(xdg) : Path.of(System.getProperty("user.home"), ".cache");
+        Path base =
+                xdg != null && xdg.startsWith("/") ? Path.of(xdg) : Path.of(System.getProperty("user.home"), ".cache");
         return base.resolve("multivisor");
     }
 

@@ -28,8 +28,7 @@ public final class Initramfs {
     /** Links all commands when their names are not known here. */
     private static final String INSTALL = "/bin/busybox --install -s /bin\n";
 
-    private static final String INIT_SCRIPT =
-            """
+    private static final String INIT_SCRIPT = """
             #!/bin/busybox sh
             export PATH=/bin HOME=/root TERM="${TERM:-linux}"
             %smount -t proc proc /proc
@@ -125,7 +124,8 @@ public final class Initramfs {
         if (!guest.startsWith("/")) {
             throw new ImageException(guest + ": a path in the guest must begin with /");
         }
-        String path = Path.of(guest.replaceAll("/+", "/")).normalize().toString().substring(1);
+        String path =
+                Path.of(guest.replaceAll("/+", "/")).normalize().toString().substring(1);
         if (List.of(guest.split("/")).contains("..")) {
             throw new ImageException(guest + ": a path in the guest must not contain ..");
         }

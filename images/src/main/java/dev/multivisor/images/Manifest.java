@@ -26,7 +26,8 @@ record Manifest(Map<String, String> packages, String kernelRelease, String apple
         try {
             properties.load(new StringReader(Files.readString(folder.resolve(FILE))));
         } catch (IOException | IllegalArgumentException e) {
-            throw new ImageException("image " + folder.getFileName() + ": " + FILE + ": cannot be read; pull it again", e);
+            throw new ImageException(
+                    "image " + folder.getFileName() + ": " + FILE + ": cannot be read; pull it again", e);
         }
         if (!FORMAT.equals(properties.getProperty("format"))) {
             throw new ImageException(
@@ -53,7 +54,8 @@ record Manifest(Map<String, String> packages, String kernelRelease, String apple
         packages.forEach((name, version) -> lines.put("package." + name, version));
         sums.forEach((name, sum) -> lines.put("sha256." + name, sum));
         var text = new StringBuilder();
-        lines.forEach((key, value) -> text.append(key).append('=').append(escape(value)).append('\n'));
+        lines.forEach((key, value) ->
+                text.append(key).append('=').append(escape(value)).append('\n'));
         Files.writeString(folder.resolve(FILE), text);
     }
 
@@ -76,7 +78,8 @@ record Manifest(Map<String, String> packages, String kernelRelease, String apple
                 problem = "cannot be read";
             }
             if (problem != null) {
-                throw new ImageException("image " + folder.getFileName() + ": " + file + ": " + problem + "; pull it again");
+                throw new ImageException(
+                        "image " + folder.getFileName() + ": " + file + ": " + problem + "; pull it again");
             }
         }
     }
@@ -90,7 +93,8 @@ record Manifest(Map<String, String> packages, String kernelRelease, String apple
                 throw FileTrees.failed("image " + name, e);
             }
         }
-        List<String> commands = applets.isBlank() ? List.of() : List.of(applets.strip().split(" "));
+        List<String> commands =
+                applets.isBlank() ? List.of() : List.of(applets.strip().split(" "));
         return new Image(name, folder, packages, kernelRelease, size, commands);
     }
 }

@@ -12,18 +12,16 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class AptSourcesTest {
-    private static final String LIST =
-            """
+    private static final String LIST = """
             # a comment
             deb [arch=amd64 signed-by=/k/docker.gpg] https://docker.test/linux/debian bookworm stable
             deb https://other.test/x bookworm main
             deb-src http://mirror.test/debian bookworm main
-            deb [ signed-by=/usr/share/keyrings/debian-archive-keyring.gpg ] http://mirror.test/debian bookworm main # here
+            deb [ signed-by=/usr/share/keyrings/debian-archive-keyring.gpg ] http://mirror.test/debian bookworm main#x
             deb http://mirror.test/debian-security bookworm-security main contrib
             """;
 
-    private static final String STANZAS =
-            """
+    private static final String STANZAS = """
             Types: deb
             URIs: http://disabled.test/debian
             Suites: bookworm
@@ -42,8 +40,7 @@ class AptSourcesTest {
     @Test
     void takesTheMirrorFromTheOneLineForm() {
         String text = AptSources.forRelease(AptSources.parseList(LIST), "trixie");
-        assertEquals(
-                """
+        assertEquals("""
                 Types: deb
                 URIs: http://mirror.test/debian
                 Suites: trixie
@@ -55,8 +52,7 @@ class AptSourcesTest {
                 Suites: trixie-security
                 Components: main
 
-                """,
-                text);
+                """, text);
     }
 
     @Test

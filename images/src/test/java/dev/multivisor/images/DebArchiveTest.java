@@ -40,7 +40,8 @@ class DebArchiveTest {
     void refusesUnsafePathsAndDamage() throws IOException {
         for (String path : List.of("../a", "./b/../../a", "/etc/passwd", "a/./b", "a//b")) {
             Path deb = TestPackages.deb(temp.resolve("a.deb"), "data.tar", List.of(path));
-            String message = assertThrows(ImageException.class, () -> read(deb), path).getMessage();
+            String message =
+                    assertThrows(ImageException.class, () -> read(deb), path).getMessage();
             assertTrue(message.startsWith("unsafe path in an archive"), message);
         }
         Path unknown = TestPackages.deb(temp.resolve("a.deb"), "data.tar.zst", List.of("a"));

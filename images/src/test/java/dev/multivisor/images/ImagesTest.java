@@ -42,7 +42,8 @@ class ImagesTest {
         assertTrue(Files.isExecutable(image.busybox()));
         assertEquals("6.1-1", image.packages().get("linux-image-6.1.0-test"));
         try (var tar = new TarArchiveInputStream(Files.newInputStream(image.modules()))) {
-            assertEquals("lib/modules/6.1.0-test/kernel/a.ko", tar.getNextEntry().getName());
+            assertEquals(
+                    "lib/modules/6.1.0-test/kernel/a.ko", tar.getNextEntry().getName());
         }
         images().verify("debian-12");
     }
@@ -73,7 +74,8 @@ class ImagesTest {
     @Test
     void refusesPackagesThatLackAFile() throws IOException {
         var builder = new ImageBuilder(temp, Progress.NONE);
-        builder.unpack("busybox-static", TestPackages.deb(temp.resolve("a.deb"), "data.tar", List.of("usr/bin/busybox")));
+        builder.unpack(
+                "busybox-static", TestPackages.deb(temp.resolve("a.deb"), "data.tar", List.of("usr/bin/busybox")));
         assertMessage("have no vmlinuz", () -> builder.finish(new TreeMap<>()));
     }
 

@@ -15,7 +15,8 @@ import java.util.OptionalLong;
  * @param entry the physical address of the entry point
  * @param pvhEntry the physical address of the 32-bit entry point that a PVH note names
  */
-record ElfImage(ImageReader file, boolean wide, int machine, List<Segment> segments, long entry, OptionalLong pvhEntry) {
+record ElfImage(
+        ImageReader file, boolean wide, int machine, List<Segment> segments, long entry, OptionalLong pvhEntry) {
     static final int EM_386 = 3, EM_X86_64 = 62;
     private static final int ET_EXEC = 2, ET_DYN = 3, PT_LOAD = 1, PT_INTERP = 3, PT_NOTE = 4;
 
@@ -45,8 +46,7 @@ record ElfImage(ImageReader file, boolean wide, int machine, List<Segment> segme
         int type = file.u16(16, "e_type");
         file.check(type == ET_EXEC || type == ET_DYN, "e_type", "%d is not an executable", type);
         int machine = file.u16(18, "e_machine");
-        file.check(
-                machine == EM_X86_64 || machine == EM_386, "e_machine", "%d is neither x86-64 nor i386", machine);
+        file.check(machine == EM_X86_64 || machine == EM_386, "e_machine", "%d is neither x86-64 nor i386", machine);
         long entry = wide ? file.u64(24, "e_entry") : file.u32(24, "e_entry");
         long headers = wide ? file.u64(32, "e_phoff") : file.u32(28, "e_phoff");
         int headerSize = file.u16(wide ? 54 : 42, "e_phentsize");
@@ -129,10 +129,7 @@ record ElfImage(ImageReader file, boolean wide, int machine, List<Segment> segme
             long content = at + 12 + (nameSize + mask & ~mask);
             long next = content + (contentSize + mask & ~mask);
             file.check(
-                    content + contentSize <= end,
-                    "note n_descsz",
-                    "the note at %s goes beyond its segment",
-                    hex(at));
+                    content + contentSize <= end, "note n_descsz", "the note at %s goes beyond its segment", hex(at));
             if (type == PHYS32_ENTRY && nameSize == 4 && name(file, at + 12).equals("Xen\0")) {
                 file.check(
                         contentSize == 4 || contentSize == 8, "XEN_ELFNOTE_PHYS32_ENTRY", "has %d bytes", contentSize);
@@ -154,7 +151,9 @@ record ElfImage(ImageReader file, boolean wide, int machine, List<Segment> segme
     void load(GuestWriter memory) {
         for (Segment segment : segments) {
             memory.claim(
-                    file.name() + ": program header " + segment.index + " p_paddr", segment.physical, segment.memorySize);
+                    file.name() + ": program header " + segment.index + " p_paddr",
+                    segment.physical,
+                    segment.memorySize);
         }
         for (Segment segment : segments) {
             memory.write(segment.physical, file.slice(segment.offset, segment.fileSize, "p_filesz"));

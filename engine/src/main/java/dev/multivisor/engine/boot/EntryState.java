@@ -10,8 +10,7 @@ import java.util.Arrays;
  * @param cr3 the identity page tables in 64-bit mode
  * @param gdt where the global descriptor table is
  */
-public record EntryState(
-        boolean longMode, long rip, long rsp, long rax, long rbx, long rsi, long cr3, long gdt) {
+public record EntryState(boolean longMode, long rip, long rsp, long rax, long rbx, long rsi, long cr3, long gdt) {
     /** Selectors, as Linux' boot protocol has them (__BOOT_CS, __BOOT_DS, __BOOT_TSS). */
     private static final int CODE = 0x10, DATA = 0x18, TSS = 0x20;
 

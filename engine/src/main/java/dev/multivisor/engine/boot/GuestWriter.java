@@ -162,6 +162,7 @@ final class GuestWriter {
                 return memory.bytes().asSlice(region.offset() + offset, size);
             }
         }
-        throw new EngineException("boot: " + size + " bytes at " + ImageReader.hex(address) + " are not in guest memory");
+        throw new EngineException(
+                "boot: " + size + " bytes at " + ImageReader.hex(address) + " are not in guest memory");
     }
 }

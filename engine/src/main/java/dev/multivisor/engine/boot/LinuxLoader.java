@@ -19,10 +19,21 @@ final class LinuxLoader {
     private static final long MAX_UNPACKED = 512L << 20;
 
     /** struct boot_params and its members. */
-    private static final int ZERO_PAGE_SIZE = 4096, ACPI_RSDP_ADDR = 0x70, E820_ENTRIES = 0x1e8, E820_TABLE = 0x2d0,
-            E820_MAX = 128, BOOT_FLAG = 0x1fe, VID_MODE = 0x1fa, HEADER = 0x202, VERSION = 0x206,
-            TYPE_OF_LOADER = 0x210, LOADFLAGS = 0x211, RAMDISK_IMAGE = 0x218, RAMDISK_SIZE = 0x21c,
-            CMD_LINE_PTR = 0x228, KERNEL_ALIGNMENT = 0x230;
+    private static final int ZERO_PAGE_SIZE = 4096,
+            ACPI_RSDP_ADDR = 0x70,
+            E820_ENTRIES = 0x1e8,
+            E820_TABLE = 0x2d0,
+            E820_MAX = 128,
+            BOOT_FLAG = 0x1fe,
+            VID_MODE = 0x1fa,
+            HEADER = 0x202,
+            VERSION = 0x206,
+            TYPE_OF_LOADER = 0x210,
+            LOADFLAGS = 0x211,
+            RAMDISK_IMAGE = 0x218,
+            RAMDISK_SIZE = 0x21c,
+            CMD_LINE_PTR = 0x228,
+            KERNEL_ALIGNMENT = 0x230;
 
     private static final long STACK_SIZE = 4096;
 
@@ -141,8 +152,12 @@ final class LinuxLoader {
 
     private void commandLine(long zeroPage, long max) {
         byte[] line = BootLoader.commandLine(boot);
-        file.check(line.length - 1 <= max, "cmdline_size", "the command line has %d bytes, more than %d",
-                line.length - 1, max);
+        file.check(
+                line.length - 1 <= max,
+                "cmdline_size",
+                "the command line has %d bytes, more than %d",
+                line.length - 1,
+                max);
         long address = memory.allocateLow("command line", line.length, 0x1000, MemoryMap.BASE_MEMORY_END);
         memory.write(address, line);
         memory.put32(zeroPage + CMD_LINE_PTR, address);

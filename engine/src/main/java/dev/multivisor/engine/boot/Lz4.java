@@ -2,7 +2,7 @@ package dev.multivisor.engine.boot;
 
 import java.io.IOException;
 
-/** Decodes LZ4's legacy frames, as {@code lz4 -l} writes them for Linux kernels (lz4_Frame_format.md, "Legacy frame"). */
+/** Decodes LZ4's legacy frames, as {@code lz4 -l} writes them for kernels (lz4_Frame_format.md, "Legacy frame"). */
 final class Lz4 {
     static final int MAGIC = 0x184c2102;
 

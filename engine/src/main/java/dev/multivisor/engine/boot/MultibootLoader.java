@@ -19,7 +19,10 @@ final class MultibootLoader {
     private static final int PAGE_ALIGN = 1, MEMORY_INFO = 2, VIDEO_MODE = 4, AOUT_KLUDGE = 1 << 16;
 
     /** Bits of the information's flags. */
-    private static final int INFO_MEMORY = 1, INFO_CMDLINE = 1 << 2, INFO_MODS = 1 << 3, INFO_MEM_MAP = 1 << 6,
+    private static final int INFO_MEMORY = 1,
+            INFO_CMDLINE = 1 << 2,
+            INFO_MODS = 1 << 3,
+            INFO_MEM_MAP = 1 << 6,
             INFO_BOOT_LOADER_NAME = 1 << 9;
 
     private static final int INFO_SIZE = 120, MODULE_SIZE = 16, MMAP_SIZE = 24;
@@ -95,8 +98,7 @@ final class MultibootLoader {
         long end = loadAddress + size;
         file.check(bssEnd == 0 || bssEnd >= end, "bss_end_addr", "%s is below %s", hex(bssEnd), hex(end));
         memory.claim(file.name() + ": load_addr", loadAddress, Math.max(end, bssEnd) - loadAddress);
-        file.check(
-                entry >= loadAddress && entry < end, "entry_addr", "%s is not in what is loaded", hex(entry));
+        file.check(entry >= loadAddress && entry < end, "entry_addr", "%s is not in what is loaded", hex(entry));
         memory.write(loadAddress, content);
         return entry;
     }

@@ -21,9 +21,7 @@ final class Unpacker {
 
     /** Whether the compression is one that {@link #unpack} knows. */
     static String format(byte[] in) {
-        int magic = in.length < 4
-                ? 0
-                : in[0] & 0xff | (in[1] & 0xff) << 8 | (in[2] & 0xff) << 16 | in[3] << 24;
+        int magic = in.length < 4 ? 0 : in[0] & 0xff | (in[1] & 0xff) << 8 | (in[2] & 0xff) << 16 | in[3] << 24;
         if (magic == Lz4.MAGIC) {
             return "LZ4";
         } else if (magic == Zstd.MAGIC) {
@@ -52,16 +50,15 @@ final class Unpacker {
      */
     static byte[] unpack(byte[] in, int size) throws IOException {
         byte[] out = new byte[size];
-        int filled =
-                switch (format(in)) {
-                    case "LZ4" -> Lz4.decode(in, out);
-                    case "Zstandard" -> Zstd.decode(in, out);
-                    case "gzip" -> stream(GZIPInputStream::new, in, out);
-                    case "xz" -> stream(source -> new XZInputStream(source, XZ_MEMORY_KIB), in, out);
-                    case "bzip2" -> stream(BZip2CompressorInputStream::new, in, out);
-                    case "LZMA" -> stream(source -> new LZMAInputStream(source, XZ_MEMORY_KIB), in, out);
-                    default -> throw new IOException("compression " + format(in) + " is not supported");
-                };
+        int filled = switch (format(in)) {
+            case "LZ4" -> Lz4.decode(in, out);
+            case "Zstandard" -> Zstd.decode(in, out);
+            case "gzip" -> stream(GZIPInputStream::new, in, out);
+            case "xz" -> stream(source -> new XZInputStream(source, XZ_MEMORY_KIB), in, out);
+            case "bzip2" -> stream(BZip2CompressorInputStream::new, in, out);
+            case "LZMA" -> stream(source -> new LZMAInputStream(source, XZ_MEMORY_KIB), in, out);
+            default -> throw new IOException("compression " + format(in) + " is not supported");
+        };
         if (filled != size) {
             throw new IOException("it unpacks to " + filled + " bytes instead of " + size);
         }

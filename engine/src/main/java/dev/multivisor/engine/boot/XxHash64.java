@@ -8,8 +8,11 @@ import java.nio.ByteOrder;
 final class XxHash64 {
     private static final VarHandle LONG = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
     private static final VarHandle INT = MethodHandles.byteArrayViewVarHandle(int[].class, ByteOrder.LITTLE_ENDIAN);
-    private static final long P1 = 0x9e3779b185ebca87L, P2 = 0xc2b2ae3d27d4eb4fL, P3 = 0x165667b19e3779f9L,
-            P4 = 0x85ebca77c2b2ae63L, P5 = 0x27d4eb2f165667c5L;
+    private static final long P1 = 0x9e3779b185ebca87L,
+            P2 = 0xc2b2ae3d27d4eb4fL,
+            P3 = 0x165667b19e3779f9L,
+            P4 = 0x85ebca77c2b2ae63L,
+            P5 = 0x27d4eb2f165667c5L;
 
     private XxHash64() {}
 

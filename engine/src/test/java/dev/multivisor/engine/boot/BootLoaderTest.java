@@ -42,7 +42,8 @@ class BootLoaderTest {
     }
 
     private void assertRefused(String message, byte[] kernel, byte[]... modules) {
-        String actual = assertThrows(EngineException.class, () -> load(kernel, modules)).getMessage();
+        String actual =
+                assertThrows(EngineException.class, () -> load(kernel, modules)).getMessage();
         assertTrue(actual.contains(message), actual);
         assertFalse(actual.contains("\n"), actual);
     }
@@ -173,7 +174,8 @@ class BootLoaderTest {
         assertRefused("kernel: payload_length", spoil(good, b -> b.putInt(0x248, 0x7fffffff)));
         assertRefused("kernel: syssize", spoil(good, b -> b.putInt(0x1f4, 0x7fffffff)));
         assertRefused("kernel: cmdline_size", spoil(good, b -> b.putInt(0x238, 5)));
-        assertRefused("kernel: payload", spoil(good, b -> b.put(1024 + 0x300 + 100, (byte) ~b.get(1024 + 0x300 + 100))));
+        assertRefused(
+                "kernel: payload", spoil(good, b -> b.put(1024 + 0x300 + 100, (byte) ~b.get(1024 + 0x300 + 100))));
         assertRefused("kernel: modules", good, new byte[1], new byte[1]);
         assertRefused("module: no room for 16777216 bytes", good, new byte[16 << 20]);
     }
@@ -194,7 +196,9 @@ class BootLoaderTest {
         assertRefused("program header 0 p_memsz", spoil(good, b -> b.putLong(104, 1)));
         assertRefused("program header 0 p_paddr", spoil(good, b -> b.putLong(104, 1L << 60)));
         assertRefused("e_entry", spoil(good, b -> b.putLong(88, 0xe0000)));
-        assertRefused("program header 0 p_paddr", spoil(good, b -> b.putLong(88, 0xe0000).putLong(24, 0xe0000)));
+        assertRefused(
+                "program header 0 p_paddr",
+                spoil(good, b -> b.putLong(88, 0xe0000).putLong(24, 0xe0000)));
         assertRefused("XEN_ELFNOTE_PHYS32_ENTRY", spoil(good, b -> b.putInt(0x200 + 36, 0x10)));
         assertRefused("n_descsz", spoil(good, b -> b.putInt(0x200 + 4, -1)));
     }

@@ -109,8 +109,7 @@ class UnpackerTest {
         for (byte[] bytes : contents) {
             for (String level : List.of("-1", "-5", "-19", "--ultra -22 --long=27", "-3 --no-check")) {
                 Path file = Files.write(dir.resolve("in"), bytes);
-                List<String> command =
-                        Arrays.asList(("/usr/bin/zstd -q -c " + level + " " + file).split(" "));
+                List<String> command = Arrays.asList(("/usr/bin/zstd -q -c " + level + " " + file).split(" "));
                 Path packedFile = dir.resolve("out");
                 Process process = new ProcessBuilder(command)
                         .redirectOutput(packedFile.toFile())
