@@ -124,7 +124,9 @@ public final class Decoder {
         Encoding encoding = node[0];
         if (node.length > 1) {
             modRm = next();
-            encoding = node[(rex & REX_W) << 5 | modRm];
+            encoding = node.length == InstructionTable.BY_FIELDS
+                    ? node[(rex & REX_W) << 1 | (modRm >= 0xc0 ? 8 : 0) | modRm >>> 3 & 7]
+                    : node[(rex & REX_W) << 5 | modRm];
             if (exhausted) {
                 return shortOfBytes();
             }

@@ -157,12 +157,9 @@ final class Encoding {
         return value == 0x66 || value == 0xf2 || value == 0xf3;
     }
 
-    /** Whether a ModRM byte and REX.W match. */
-    boolean matches(int modRm, int rexW) {
-        return (w < 0 || w == rexW)
-                && (exact < 0 || exact == modRm)
-                && (digit < 0 || digit == (modRm >>> 3 & 7))
-                && (mod == ANY_MOD || mod == (modRm >= 0xc0 ? REGISTER_ONLY : MEMORY_ONLY));
+    /** Whether ModRM.mod may be 3, or anything else. */
+    boolean allowsMod(boolean register) {
+        return mod == ANY_MOD || mod == (register ? REGISTER_ONLY : MEMORY_ONLY);
     }
 
     /** The more it demands, the higher: of two rows that match, the higher one is meant. */

@@ -51,9 +51,12 @@ public final class InstructionTable {
     private final List<Form> forms = new ArrayList<>(List.of(INVALID, TOO_LONG, INCOMPLETE));
     private final List<Encoding> encodings = new ArrayList<>();
 
+    /** Lengths of {@link #lookup}'s elements that have an entry for each REX.W and ModRM, or REX.W, mod = 3 and reg. */
+    static final int BY_MODRM = 512, BY_FIELDS = 32;
+
     /**
      * Rows by mode, map, prefix and opcode ({@link #key}). An element is null where there is nothing, has one entry where
-     * ModRM does not matter, else an entry (or null) for each value of REX.W and ModRM.
+     * ModRM does not matter, else an entry (or null) for each value of the fields that do.
      */
     final Encoding[][] lookup = new Encoding[2 << 12][];
 
@@ -144,7 +147,11 @@ public final class InstructionTable {
             attributes = operands;
             operands = "";
         }
-        Attributes parsed = seen.computeIfAbsent(attributes, Attributes::parse);
+        Attributes parsed = seen.get(attributes);
+        if (parsed == null) {
+            parsed = Attributes.parse(attributes);
+            seen.put(attributes, parsed);
+        }
         Form form = new Form(
                 forms.size(),
                 columns.get(0),
@@ -191,45 +198,94 @@ public final class InstructionTable {
     }
 
     private void build() {
-        Map<Integer, List<Encoding>> slots = new HashMap<>();
+        Map<Integer, List<Encoding>> byOpcode = new HashMap<>();
         for (Encoding encoding : encodings) {
-            for (int mode = 0; mode < 2; mode++) {
-                if (mode == 1 ? encoding.not64 : encoding.only64) {
+            // "91+r" starts at 91, which is not a multiple of 8: the bytes up to the next one are meant.
+            int end = (encoding.opcode & -encoding.width) + encoding.width;
+            for (int opcode = encoding.opcode; opcode < end; opcode++) {
+                Integer key = encoding.map << 8 | opcode;
+                List<Encoding> list = byOpcode.get(key);
+                if (list == null) {
+                    list = new ArrayList<>(4);
+                    byOpcode.put(key, list);
+                }
+                list.add(encoding);
+            }
+        }
+        for (Map.Entry<Integer, List<Encoding>> entry : byOpcode.entrySet()) {
+            build(entry.getKey() >>> 8, entry.getKey() & 0xff, entry.getValue());
+        }
+    }
+
+    /** Fills the entries of one opcode; nodes are shared where neither prefixes nor the mode matter. */
+    private void build(int map, int opcode, List<Encoding> candidates) {
+        boolean plain = true;
+        for (Encoding encoding : candidates) {
+            plain &= encoding.prefix == Encoding.ANY_PREFIX && !encoding.not64 && !encoding.only64;
+        }
+        Encoding[] node = null;
+        for (int mode = 0; mode < 2; mode++) {
+            for (int prefix = 0; prefix < 4; prefix++) {
+                if (!plain || node == null) {
+                    node = resolve(candidates, mode == 1, prefix);
+                }
+                lookup[key(mode == 1, map, prefix, opcode)] = node;
+            }
+        }
+    }
+
+    private static Encoding[] resolve(List<Encoding> candidates, boolean mode64, int prefix) {
+        List<Encoding> ordered = new ArrayList<>(candidates.size());
+        boolean exact = false;
+        for (Encoding encoding : candidates) {
+            if (!(mode64 ? encoding.not64 : encoding.only64)
+                    && (encoding.prefix == Encoding.ANY_PREFIX || encoding.prefix == prefix)) {
+                int at = ordered.size();
+                while (at > 0 && ordered.get(at - 1).specificity() > encoding.specificity()) {
+                    at--;
+                }
+                ordered.add(at, encoding);
+                exact |= encoding.exact >= 0;
+            }
+        }
+        if (ordered.isEmpty()) {
+            return null;
+        }
+        Encoding last = ordered.getLast();
+        if (!last.hasModRm || last.specificity() % 16 == 0) {
+            return new Encoding[] {last};
+        }
+        Encoding[] result = new Encoding[exact ? BY_MODRM : BY_FIELDS];
+        for (Encoding encoding : ordered) {
+            fill(result, encoding);
+        }
+        return result;
+    }
+
+    private static void fill(Encoding[] node, Encoding encoding) {
+        boolean whole = node.length == BY_MODRM;
+        for (int w = Math.max(encoding.w, 0); w <= (encoding.w == 0 ? 0 : 1); w++) {
+            if (encoding.exact >= 0) {
+                node[w << 8 | encoding.exact] = encoding;
+                continue;
+            }
+            int lastReg = encoding.digit < 0 ? 7 : encoding.digit;
+            for (int reg = Math.max(encoding.digit, 0); reg <= lastReg; reg++) {
+                if (!whole) {
+                    for (int mod = 0; mod < 2; mod++) {
+                        if (encoding.allowsMod(mod == 1)) {
+                            node[w << 4 | mod << 3 | reg] = encoding;
+                        }
+                    }
                     continue;
                 }
-                int first = encoding.opcode & -encoding.width;
-                // "91+r" starts at 91, which is not a multiple of 8: the bytes up to the next one are meant.
-                first = Math.max(first, encoding.opcode);
-                int end = (encoding.opcode & -encoding.width) + encoding.width;
-                for (int opcode = first; opcode < end; opcode++) {
-                    for (int prefix = 0; prefix < 4; prefix++) {
-                        if (encoding.prefix == Encoding.ANY_PREFIX || encoding.prefix == prefix) {
-                            slots.computeIfAbsent(key(mode == 1, encoding.map, prefix, opcode), k -> new ArrayList<>(4))
-                                    .add(encoding);
-                        }
+                for (int mod = 0; mod < 4; mod++) {
+                    if (encoding.allowsMod(mod == 3)) {
+                        int first = w << 8 | mod << 6 | reg << 3;
+                        Arrays.fill(node, first, first + 8, encoding);
                     }
                 }
             }
         }
-        Map<List<Encoding>, Encoding[]> shared = new HashMap<>();
-        slots.forEach((key, candidates) -> lookup[key] = shared.computeIfAbsent(candidates, InstructionTable::resolve));
-    }
-
-    private static Encoding[] resolve(List<Encoding> candidates) {
-        Encoding[] ordered = candidates.toArray(new Encoding[0]);
-        Arrays.sort(ordered, (x, y) -> Integer.compare(x.specificity(), y.specificity()));
-        Encoding last = ordered[ordered.length - 1];
-        if (!last.hasModRm || ordered.length == 1 && last.specificity() % 16 == 0) {
-            return new Encoding[] {last};
-        }
-        Encoding[] result = new Encoding[512];
-        for (Encoding encoding : ordered) {
-            for (int n = 0; n < 512; n++) {
-                if (encoding.matches(n & 0xff, n >>> 8)) {
-                    result[n] = encoding;
-                }
-            }
-        }
-        return result;
     }
 }
