@@ -223,6 +223,32 @@ class ExceptionsTest {
         assertEquals(1, guest.stack(0, 8)); // EXT
     }
 
+    /** SDM vol. 3, 20.3.3.4: with CR4.VME and a clear bit of the map, INT stays in the program, and VIF is its IF. */
+    @Test
+    void virtual8086InterruptRedirected() {
+        FlatGuest guest = FlatGuest.protectedMode();
+        Cpu cpu = guest.cpu;
+        cpu.cr4 |= Cpu.CR4_VME;
+        guest.memory.store(FlatGuest.TSS + 0x66, 2, 0x88); // the map of 32 bytes lies before the ports'
+        guest.memory.store(0x10 * 4, 4, 0x0700_0123);
+        cpu.setFlags(2 | Cpu.VM | Cpu.IF | Cpu.VIF);
+        Segmentation.loadVirtual(cpu, Cpu.CS, 0x600);
+        Segmentation.loadVirtual(cpu, Cpu.SS, 0x900);
+        cpu.cpl = 3;
+        cpu.r[Cpu.RSP] = 0x80;
+        cpu.r[Cpu.RIP] = 0x20;
+        cpu.updateMode();
+        guest.step(0xcd, 0x10);
+        assertTrue(cpu.virtual8086());
+        assertEquals(0x7000, cpu.segmentBase[Cpu.CS]);
+        assertEquals(0x123, cpu.r[Cpu.RIP]);
+        assertEquals(Cpu.VM | Cpu.IF, cpu.systemFlags);
+        assertEquals(2 | Cpu.IF | Cpu.IOPL, guest.memory.load(0x907e, 2));
+        guest.step(0xcf);
+        assertEquals(0x22, cpu.r[Cpu.RIP]);
+        assertEquals(Cpu.VM | Cpu.IF | Cpu.VIF, cpu.systemFlags);
+    }
+
     @Test
     void virtual8086LeavesWithItsDataSegments() {
         FlatGuest guest = FlatGuest.protectedMode();

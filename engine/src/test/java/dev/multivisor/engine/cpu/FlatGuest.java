@@ -22,10 +22,10 @@ final class FlatGuest {
     static final int GDT = 0x1000, IDT = 0x2000, TSS = 0x4000, TSS2 = 0x5000, CODE = 0x6000, STACK0 = 0x9000,
             STACK3 = 0xa000, IST1 = 0xb000, IST2 = 0xc000, LDT = 0xd000, PML4 = 0x10000;
 
-    /** Selectors: level 0 code and data, level 3 ones, 64-bit ones, the task-state segments. */
-    static final int CODE0 = 0x08, DATA0 = 0x10, CODE3 = 0x1b, DATA3 = 0x23, CODE64 = 0x28, CODE64_3 = 0x33, TASK = 0x38,
-            CONFORMING = 0x48, CODE16 = 0x50, TASK2 = 0x58, GATE = 0x60, LDT_SELECTOR = 0x70, CODE1 = 0x80, DATA1 = 0x88,
-            ABSENT = 0x90;
+    /** Selectors. */
+    static final int CODE0 = 0x08, DATA0 = 0x10, CODE3 = 0x1b, DATA3 = 0x23, CODE64 = 0x28, CODE64_3 = 0x33,
+            TASK = 0x38, CONFORMING = 0x48, CODE16 = 0x50, TASK2 = 0x58, GATE = 0x60, LDT_SELECTOR = 0x70,
+            CODE1 = 0x80, DATA1 = 0x88, ABSENT = 0x90;
 
     final Cpu cpu;
     final PhysicalMemory memory;

@@ -73,6 +73,23 @@ class SystemInstructionsTest {
     }
 
     @Test
+    void reservedBitsOfPageDirectoryPointersAreRefused() {
+        FlatGuest guest = FlatGuest.protectedMode();
+        guest.cpu.cr4 = Cpu.CR4_PAE;
+        guest.memory.store(0x300, 8, 0x20001);
+        guest.memory.store(0x308, 8, 0x20001 | 2);
+        guest.cpu.cr3 = 0x300;
+        refuseControl(guest, CR0, Cpu.CR0_PE | Cpu.CR0_PG);
+        assertEquals(0, guest.cpu.cr0 & Cpu.CR0_PG);
+        guest.memory.store(0x308, 8, 0x20002);
+        setControl(guest, CR0, Cpu.CR0_PE | Cpu.CR0_PG);
+        guest.memory.store(0x308, 8, 0x20001 | 2);
+        refuseControl(guest, CR3, 0x300);
+        setControl(guest, CR3, 0x320);
+        assertEquals(0x320, guest.cpu.cr3);
+    }
+
+    @Test
     void processContexts() {
         FlatGuest guest = FlatGuest.longMode();
         Cpu cpu = guest.cpu;
