@@ -1,9 +1,7 @@
 package dev.multivisor.engine.isa;
 
-import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
-import java.io.InputStreamReader;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -99,7 +97,9 @@ public final class InstructionTable {
     static InstructionTable of(List<String> rows) {
         InstructionTable table = new InstructionTable();
         Map<String, Attributes> seen = new HashMap<>();
-        rows.forEach(row -> table.row(row, seen));
+        for (String row : rows) {
+            table.row(row, seen);
+        }
         table.build();
         return table;
     }
@@ -121,16 +121,22 @@ public final class InstructionTable {
     }
 
     private void read(String name, InputStream in) throws IOException {
-        BufferedReader reader = new BufferedReader(new InputStreamReader(in, StandardCharsets.US_ASCII));
+        String text = new String(in.readAllBytes(), StandardCharsets.ISO_8859_1);
         Map<String, Attributes> seen = new HashMap<>();
         int number = 0;
-        for (String line = reader.readLine(); line != null; line = reader.readLine()) {
+        for (int start = 0; start < text.length(); ) {
+            int end = text.indexOf('\n', start);
+            end = end < 0 ? text.length() : end;
             number++;
-            try {
-                row(line, seen);
-            } catch (IllegalArgumentException e) {
-                throw new IllegalArgumentException(name + ", line " + number + ": " + line, e);
+            if (end > start && text.charAt(start) != '#') {
+                String line = text.substring(start, end);
+                try {
+                    row(line, seen);
+                } catch (IllegalArgumentException e) {
+                    throw new IllegalArgumentException(name + ", line " + number + ": " + line, e);
+                }
             }
+            start = end + 1;
         }
     }
 
@@ -188,11 +194,23 @@ public final class InstructionTable {
     /** Cuts at runs of two or more spaces. */
     private static List<String> columns(String line) {
         List<String> result = new ArrayList<>(4);
-        String rest = line.strip();
-        while (!rest.isEmpty()) {
-            int gap = rest.indexOf("  ");
-            result.add(gap < 0 ? rest : rest.substring(0, gap));
-            rest = gap < 0 ? "" : rest.substring(gap).stripLeading();
+        int length = line.length();
+        int start = 0;
+        while (start < length) {
+            int gap = line.indexOf("  ", start);
+            int end = gap < 0 ? length : gap;
+            if (gap < 0) {
+                while (end > start && line.charAt(end - 1) == ' ') {
+                    end--;
+                }
+            }
+            if (end > start) {
+                result.add(line.substring(start, end));
+            }
+            start = gap < 0 ? length : gap;
+            while (start < length && line.charAt(start) == ' ') {
+                start++;
+            }
         }
         return result;
     }
