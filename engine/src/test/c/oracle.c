@@ -4,11 +4,13 @@
  * Everything happens in a signal handler: it takes the state after the last instruction out of the signal frame, puts
  * the state before the next one into it, and returns. The instruction is followed by INT3, so each case costs one trap.
  *
- * Standard input: batches of a count and as many cases; standard output: as many results. See struct test and struct
+ * Standard output: first whether 16-bit code can be run; then for each batch its results. Standard input: batches, each a
+ * number of cases, the bytes that they take, and the cases. See struct test and struct
  * result; all numbers are little-endian. The memory window holds a fixed pattern that both sides know, with a patch per
  * case; only the range that the instruction changed is reported.
  */
 #define _GNU_SOURCE
+#include <asm/ldt.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdint.h>
@@ -29,8 +31,12 @@
 #define FX_SIZE 416
 #define ARCH_SET_GS 0x1001
 
+/* Segments of 16-bit code in the LDT. */
+#define CODE16 0x07
+#define DATA16 0x0f
+
 struct test {
-    uint32_t mode; /* 64 or 32 */
+    uint32_t mode; /* 64, 32 or 16 */
     uint32_t code_length;
     uint8_t code[16];
     uint64_t flags;
@@ -70,6 +76,7 @@ static uint8_t *volatile next_result;
 static volatile uint32_t remaining;
 static volatile int running;
 static uint32_t sequence, sequence_at_alarm;
+static uint32_t data_segment;
 
 static gregset_t saved_gregs;
 static uint8_t saved_fx[512];
@@ -88,9 +95,14 @@ static void load(ucontext_t *uc) {
     for (int n = 0; n < 16; n++) {
         g[order[n]] = (greg_t)t->gpr[n];
     }
-    g[REG_RIP] = CODE + CODE_OFFSET;
+    uint32_t data = t->mode == 16 ? DATA16 : 0x2b;
+    if (data != data_segment) {
+        data_segment = data;
+        __asm__ volatile("mov %0, %%ds; mov %0, %%es" : : "r"(data));
+    }
+    g[REG_RIP] = t->mode == 16 ? CODE_OFFSET : CODE + CODE_OFFSET;
     g[REG_EFL] = (greg_t)t->flags;
-    g[REG_CSGSFS] = (t->mode == 64 ? 0x33 : 0x23) | (greg_t)0x2b << 48;
+    g[REG_CSGSFS] = (t->mode == 64 ? 0x33 : t->mode == 32 ? 0x23 : CODE16) | (greg_t)data << 48;
     memcpy(fx, t->fx, FX_SIZE);
     *(uint64_t *)(fx + 512) |= 3;
 }
@@ -195,6 +207,13 @@ static void map_memory(void) {
     memcpy(expected, pattern, WINDOW_SIZE);
 }
 
+/* Adds a segment to the LDT, which not every kernel allows. */
+static int add_segment(unsigned selector, unsigned long base, unsigned limit, unsigned contents) {
+    struct user_desc segment = {.entry_number = selector >> 3, .base_addr = (unsigned)base, .limit = limit,
+                                .contents = contents};
+    return syscall(SYS_modify_ldt, 1, &segment, sizeof segment) == 0;
+}
+
 static int read_fully(uint8_t *to, size_t count) {
     while (count > 0) {
         ssize_t n = read(0, to, count);
@@ -237,7 +256,9 @@ int main(void) {
         sigaction(signals[n], &action, NULL);
     }
     syscall(SYS_arch_prctl, ARCH_SET_GS, GS_BASE);
-    __asm__ volatile("mov %0, %%ds; mov %0, %%es" : : "r"(0x2b));
+    uint32_t sixteen = add_segment(CODE16, CODE, 0xfff, MODIFY_LDT_CONTENTS_CODE)
+        && add_segment(DATA16, WINDOW, WINDOW_SIZE - 1, MODIFY_LDT_CONTENTS_DATA);
+    write_fully((const uint8_t *)&sixteen, sizeof sixteen);
     struct itimerval timer = {{0, 200000}, {0, 200000}};
     setitimer(ITIMER_REAL, &timer, NULL);
     uint32_t header[2]; /* number of cases, bytes */

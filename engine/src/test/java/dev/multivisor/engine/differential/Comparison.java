@@ -80,7 +80,7 @@ final class Comparison {
         for (int n = 0; n < 24; n++) {
             int at = TestCase.FX_ST + n * 16;
             int size = n < 8 ? 10 : 16;
-            if (n >= 16 && test.mode == 32) {
+            if (n >= 16 && test.mode != 64) {
                 break;
             }
             if (!Arrays.equals(host.fx, at, at + size, ours.fx, at, at + size)

@@ -40,7 +40,7 @@ class DifferentialTest {
         long begin = System.nanoTime();
         try (Oracle oracle = started.get()) {
             Model model = new Model();
-            for (int mode : new int[] {64, 32}) {
+            for (int mode : oracle.sixteen ? new int[] {64, 32, 16} : new int[] {64, 32}) {
                 for (Form form : InstructionTable.STANDARD.forms()) {
                     boolean chosen = form.op().name().startsWith(only) || form.encoding().startsWith(only);
                     if (chosen && Generator.possible(form, mode)) {

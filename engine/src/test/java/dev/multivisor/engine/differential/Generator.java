@@ -29,7 +29,7 @@ final class Generator {
     /** Whether cases of a form can be made for a mode at all. */
     static boolean possible(Form form, int mode) {
         return !form.has(Attribute.UNTESTED) && !form.has(mode == 64 ? Attribute.NOT64 : Attribute.ONLY64)
-                && form.index() > 2 && !(mode == 32 && form.encoding().contains("W1"));
+                && form.index() > 2 && !(mode != 64 && form.encoding().contains("W1"));
     }
 
     TestCase next(Form form, int mode) {
@@ -46,7 +46,7 @@ final class Generator {
             floating(test);
             if (memory(test, template)) {
                 special(test);
-                if (mode == 32) {
+                if (mode != 64) {
                     for (int n = 0; n < 16; n++) {
                         test.gpr[n] = n < 8 ? test.gpr[n] & 0xffffffffL : 0;
                     }
@@ -63,7 +63,7 @@ final class Generator {
         for (int n = 0; n < 16; n++) {
             test.gpr[n] = v.integer();
         }
-        test.gpr[RSP] = window(8);
+        test.gpr[RSP] = window(8) - test.base();
         test.flags = 0x202 | v.bits() & (ARITHMETIC | DF);
     }
 
@@ -159,13 +159,13 @@ final class Generator {
     /** Makes the memory operand's address one in the window, and fills the memory there. False if it cannot be. */
     private boolean memory(TestCase test, Template template) {
         Instruction i = test.instruction;
-        if (!i.memory() || i.addressSize == 2 || i.form.op() == Op.LEA && v.chance(50)) {
+        if (!i.memory() || i.addressSize == 2 && test.mode != 16 || i.form.op() == Op.LEA && v.chance(50)) {
             return true;
         }
         int size = memorySize(i);
         long target = size == 512 && v.chance(85) ? TestCase.WINDOW + v.below(0x1e0) * 16 : window(size);
-        long offset = i.segment == Instruction.GS ? target - TestCase.GS_BASE : target;
-        if (i.addressSize == 4 && (offset & ~0xffffffffL) != 0) {
+        long offset = target - (i.segment == Instruction.GS ? TestCase.GS_BASE : test.base());
+        if (i.addressSize < 8 && offset >>> i.addressSize * 8 != 0) {
             return false;
         }
         boolean placed = place(test, template, offset);
@@ -283,6 +283,9 @@ final class Generator {
 
     /** Where a jump may go: code that is there, memory that cannot be executed, nothing. */
     private long target(TestCase test) {
+        if (test.mode == 16) {
+            return v.chance(80) ? (v.chance(50) ? 0x100 : 0x900) + v.below(0x600) : 0xfd0 + v.below(0x60);
+        }
         long target = switch (v.below(4)) {
             case 0 -> TestCase.WINDOW + v.below(8192);
             case 1 -> 0x30000000L + v.below(1 << 20);
@@ -296,8 +299,8 @@ final class Generator {
         long[] r = test.gpr;
         switch (i.op) {
             case MOVS, CMPS, STOS, LODS, SCAS -> strings(test);
-            case XLAT -> r[RBX] = window(1) - (r[RAX] & 0xff) - (i.segment == Instruction.GS ? TestCase.GS_BASE : 0);
-            case MASKMOVQ, MASKMOVDQU -> r[RDI] = window(16) - (i.segment == Instruction.GS ? TestCase.GS_BASE : 0);
+            case XLAT -> r[RBX] = window(1) - (r[RAX] & 0xff) - (i.segment == Instruction.GS ? TestCase.GS_BASE : test.base());
+            case MASKMOVQ, MASKMOVDQU -> r[RDI] = window(16) - (i.segment == Instruction.GS ? TestCase.GS_BASE : test.base());
             case BT, BTS, BTR, BTC -> {
                 if (i.a.kind() == Operand.Kind.MEMORY && i.b.kind() == Operand.Kind.GPR && v.chance(80)
                         && i.b.register() != i.base && i.b.register() != i.index) {
@@ -330,10 +333,10 @@ final class Generator {
                     Values.put(test.patch, 0, test.patch.length, target(test));
                 }
             }
-            case RET -> patch(test, r[RSP], i.operandSize, target(test));
-            case POPF -> patch(test, r[RSP], 8, v.bits() & POPPED);
-            case LEAVE -> r[RBP] = window(8);
-            case ENTER -> r[RBP] = window(8);
+            case RET -> patch(test, r[RSP] + test.base(), i.operandSize, target(test));
+            case POPF -> patch(test, r[RSP] + test.base(), 8, v.bits() & POPPED);
+            case LEAVE -> r[RBP] = window(8) - test.base();
+            case ENTER -> r[RBP] = window(8) - test.base();
             case PCMPESTRI, PCMPESTRM -> {
                 if (!uses(i, RAX) && v.chance(90)) {
                     r[RAX] = v.below(40) - 20;
@@ -371,7 +374,7 @@ final class Generator {
 
     private void strings(TestCase test) {
         long[] r = test.gpr;
-        long override = test.instruction.segment == Instruction.GS ? TestCase.GS_BASE : 0;
+        long override = test.instruction.segment == Instruction.GS ? TestCase.GS_BASE : test.base();
         r[RSI] = window(8);
         r[RDI] = v.chance(30) ? r[RSI] + v.below(64) - 32 : window(8);
         long last = Math.max(r[RSI], r[RDI]);
@@ -386,6 +389,7 @@ final class Generator {
             }
         }
         r[RSI] -= override;
+        r[RDI] -= test.base();
         r[RCX] = v.chance(95) ? v.below(24) : 0x100000000L + v.below(8);
         if (test.instruction.addressSize == 4) {
             r[RSI] = r[RSI] & 0xffffffffL | v.bits() << 32;

@@ -25,7 +25,7 @@ final class Model {
     private static final long HIGH = 0xffff800000000000L;
 
     private static final long HANDLERS = HIGH + 0x1000000;
-    private static final int KERNEL_CS = 0x10, CS32 = 0x23, SS = 0x2b, CS64 = 0x33, TR = 0x40;
+    private static final int KERNEL_CS = 0x10, CS32 = 0x23, SS = 0x2b, CS64 = 0x33, TR = 0x40, CS16 = 0x07, DATA16 = 0x0f;
     private static final long ERROR_CODES = 1 << 8 | 1 << 10 | 1 << 11 | 1 << 12 | 1 << 13 | 1 << 14 | 1 << 17;
     private static final int MAX_STEPS = 1000;
 
@@ -63,9 +63,6 @@ final class Model {
         cpu.idtrBase = HIGH + IDT;
         cpu.idtrLimit = 0xfff;
         segment(Cpu.TR, TR, HIGH + TSS, 0x67, 0x8b);
-        for (int n = Cpu.ES; n <= Cpu.DS; n++) {
-            segment(n, SS, 0, -1, 0xc0f3);
-        }
         segment(Cpu.FS, 0, 0, 0, 0);
         segment(Cpu.GS, 0, TestCase.GS_BASE, 0, 0);
         interpreter = new Interpreter(cpu, new CodePages(memory));
@@ -114,7 +111,7 @@ final class Model {
         int steps = 0;
         do {
             interpreter.step();
-        } while (cpu.cpl == 3 && cpu.r[Cpu.RIP] == TestCase.CODE && ++steps < MAX_STEPS);
+        } while (cpu.cpl == 3 && cpu.r[Cpu.RIP] == test.start() && ++steps < MAX_STEPS);
         store(test, outcome);
         if (cpu.shutdown || steps == MAX_STEPS) {
             outcome.vector = Outcome.TIMEOUT;
@@ -127,16 +124,25 @@ final class Model {
         cpu.setFlags(test.flags | 0x202);
         if (lastMode != test.mode || cpu.cpl != 3 || alignmentChecked) {
             lastMode = test.mode;
-            boolean wide = test.mode == 64;
-            segment(Cpu.CS, wide ? CS64 : CS32, 0, -1, wide ? 0xa0fb : 0xc0fb);
-            segment(Cpu.SS, SS, 0, -1, 0xc0f3);
+            switch (test.mode) {
+                case 64 -> segment(Cpu.CS, CS64, 0, -1, 0xa0fb);
+                case 32 -> segment(Cpu.CS, CS32, 0, -1, 0xc0fb);
+                default -> segment(Cpu.CS, CS16, TestCase.CODE_PAGE, 0xfff, 0xfb);
+            }
+            for (int n : new int[] {Cpu.ES, Cpu.SS, Cpu.DS}) {
+                if (test.mode == 16) {
+                    segment(n, DATA16, TestCase.WINDOW, (int) TestCase.WINDOW_SIZE - 1, 0xf3);
+                } else {
+                    segment(n, SS, 0, -1, 0xc0f3);
+                }
+            }
             segment(Cpu.GS, 0, TestCase.GS_BASE, 0, 0);
             cpu.cpl = 3;
             cpu.halted = false;
             cpu.updateMode();
         }
         System.arraycopy(test.gpr, 0, cpu.r, 0, 16);
-        cpu.r[Cpu.RIP] = TestCase.CODE;
+        cpu.r[Cpu.RIP] = test.start();
         if (!Arrays.equals(lastCode, test.code)) {
             byte[] bytes = new byte[16];
             Arrays.fill(bytes, (byte) 0xcc);

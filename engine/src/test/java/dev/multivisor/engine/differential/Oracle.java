@@ -22,10 +22,14 @@ final class Oracle implements AutoCloseable {
     private final OutputStream out;
     private final DataInputStream in;
 
-    private Oracle(Process process) {
+    /** Whether 16-bit code can be run. */
+    final boolean sixteen;
+
+    private Oracle(Process process) throws IOException {
         this.process = process;
         out = process.getOutputStream();
         in = new DataInputStream(process.getInputStream());
+        sixteen = in.readInt() != 0;
     }
 
     /** Compiles and starts the helper; empty where the host is not an x86-64 Linux with a C compiler. */
@@ -111,7 +115,7 @@ final class Oracle implements AutoCloseable {
         } else if (trap == BP && test.form.op() != Op.INT3) {
             // The INT3 that follows the instruction, or stands where it jumped to.
             outcome.rip--;
-        } else if (trap == PF && outcome.rip != TestCase.CODE && outcome.cr2 == outcome.rip) {
+        } else if (trap == PF && outcome.rip != test.start() && outcome.cr2 == outcome.rip) {
             // It jumped to where nothing can be executed.
             outcome.vector = Outcome.COMPLETED;
         } else {

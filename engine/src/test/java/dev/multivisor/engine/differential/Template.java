@@ -126,7 +126,7 @@ final class Template {
     private int prefixes(Values v, byte[] code, int mode) {
         int n = 0;
         boolean memory = hasModRm && !registerOnly || offset;
-        if (v.chance(memory || string || near ? 8 : 1) && !(mode == 32 && memory && !v.chance(10))) {
+        if (v.chance(memory || string || near ? mode == 16 ? 30 : 8 : 1) && !(mode == 32 && memory && !v.chance(10))) {
             code[n++] = 0x67;
         }
         if ((memory || string) && v.chance(6)) {
@@ -181,10 +181,15 @@ final class Template {
             return;
         }
         int modRm = code[at] & 0xff;
-        if (!hasModRm || modRm >= 0xc0 || instruction.addressSize == 2) {
+        if (!hasModRm || modRm >= 0xc0) {
             return;
         }
         int mod = modRm >>> 6;
+        if (instruction.addressSize == 2) {
+            displacementAt = at + 1;
+            displacementSize = mod == 0 && (modRm & 7) == 6 ? 2 : mod;
+            return;
+        }
         boolean sib = (modRm & 7) == 4;
         int base = sib ? code[at + 1] & 7 : modRm & 7;
         displacementAt = at + (sib ? 2 : 1);

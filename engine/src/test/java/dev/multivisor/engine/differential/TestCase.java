@@ -31,6 +31,16 @@ final class TestCase {
         this.mode = mode;
     }
 
+    /** The instruction's offset in the code segment, which in 16-bit mode is the code page. */
+    long start() {
+        return mode == 16 ? CODE - CODE_PAGE : CODE;
+    }
+
+    /** The base of data segments: in 16-bit mode they are the window. */
+    long base() {
+        return mode == 16 ? WINDOW : 0;
+    }
+
     TestCase copy() {
         TestCase copy = new TestCase(form, mode);
         copy.code = code;

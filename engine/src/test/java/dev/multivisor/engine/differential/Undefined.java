@@ -13,7 +13,7 @@ import dev.multivisor.engine.isa.Operand;
  *   <li>x87's transcendental functions: an error of one unit in the last place, by each manual's own account.
  *   <li>x87's instruction and data pointers and opcode: AMD's keep them only when an exception is pending.
  *   <li>MXCSR and its mask: AMD's have bit 17 (misaligned SSE).
- *   <li>CALL to a non-canonical address when the stack faults too: which is first.
+ *   <li>CALL to an address outside of the segment or not canonical when the stack faults too: which is first.
  *   <li>MASKMOVQ, MASKMOVDQU: whether bytes that are not stored can fault.
  *   <li>SHLD, SHRD: everything, when the count is greater than the operand size.
  *   <li>A stack operand that is not aligned, and outside of the segment or not canonical: which is first.
@@ -44,7 +44,7 @@ final class Undefined {
             case MASKMOVQ, MASKMOVDQU, POPA -> host.vector >= 0;
             case ARPL -> host.vector >= 0 || ours.vector >= 0;
             case LDMXCSR, FXRSTOR -> (Values.get(host.fx, TestCase.FX_MXCSR, 4) & 1 << 17) != 0;
-            case CALL -> ours.vector == GP && i.memory() && host.vector != ours.vector;
+            case CALL -> ours.vector == GP && host.vector >= 0 && host.vector != GP;
             default -> false;
         };
     }
