@@ -56,8 +56,8 @@ final class Comparisons {
             outcome = order(x, cpu.stSignificand[top], cpu.stExponent[top], x.significand, x.exponent, quiet);
             done = Registers.raise(cpu, x.exceptions);
         }
+        cpu.fpuStatus = cpu.fpuStatus & ~(C0 | C2 | C3) | outcome;
         if (done) {
-            cpu.fpuStatus = cpu.fpuStatus & ~(C0 | C2 | C3) | outcome;
             Registers.pop(cpu, pops);
         }
     }
@@ -78,10 +78,10 @@ final class Comparisons {
                     cpu.stSignificand[source], cpu.stExponent[source], quiet);
             done = Registers.raise(cpu, x.exceptions);
         }
+        cpu.setArithmeticFlags(((outcome & C0) != 0 ? Cpu.CF : 0)
+                | ((outcome & C2) != 0 ? Cpu.PF : 0)
+                | ((outcome & C3) != 0 ? Cpu.ZF : 0));
         if (done) {
-            cpu.setArithmeticFlags(((outcome & C0) != 0 ? Cpu.CF : 0)
-                    | ((outcome & C2) != 0 ? Cpu.PF : 0)
-                    | ((outcome & C3) != 0 ? Cpu.ZF : 0));
             Registers.pop(cpu, pops);
         }
     }

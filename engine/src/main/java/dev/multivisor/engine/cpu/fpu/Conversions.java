@@ -97,7 +97,7 @@ final class Conversions {
             return signBit | kept + (up ? 1 : 0);
         }
         long magnitude = ((long) (exp - 1) << bits - 1) + kept + (up ? 1 : 0);
-        if (magnitude >= infinity) {
+        if (exp >= maximum || magnitude >= infinity) {
             return overflow(x, sign, signBit, infinity);
         }
         inexact(x, rest, up, false);

@@ -58,6 +58,7 @@ final class Environment {
 
     /** FFREE and FFREEP. */
     static void ffree(Cpu cpu, Instruction i, int pops) {
+        cpu.fpuStatus &= ~Registers.C1;
         cpu.fpuTags &= ~(1 << Registers.physical(cpu, i.a.register()));
         Registers.pop(cpu, pops);
     }

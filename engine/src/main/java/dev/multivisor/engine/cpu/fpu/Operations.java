@@ -143,14 +143,16 @@ final class Operations {
 
     static void fprem(Cpu cpu, Instruction i, boolean nearest) {
         Extended x = cpu.x87;
-        if (!binary(cpu, i, x, 0)) {
+        boolean ready = binary(cpu, i, x, 0);
+        cpu.fpuStatus &= ~Registers.C2;
+        if (!ready) {
             return;
         }
         int top = Registers.physical(cpu, 0);
         int next = Registers.physical(cpu, 1);
         int quotient = Remainders.remainder(
                 x, cpu.stSignificand[top], cpu.stExponent[top], cpu.stSignificand[next], cpu.stExponent[next], nearest);
-        if (finish(cpu, x, top, 0)) {
+        if (finish(cpu, x, top, 0) && !Extended.isNan(x.significand, x.exponent)) {
             cpu.fpuStatus &= ~(Registers.C0 | Registers.C1 | Registers.C2 | Registers.C3);
             cpu.fpuStatus |= quotient < 0
                     ? Registers.C2

@@ -10,6 +10,9 @@ final class Registers {
 
     private static final int TOP_SHIFT = 11;
 
+    /** Exceptions that are found before a result is computed. */
+    private static final int BEFORE = Extended.IE | Extended.DE | Extended.ZE;
+
     private Registers() {}
 
     /** The physical register of ST(n). */
@@ -98,13 +101,14 @@ final class Registers {
         if (exceptions == 0) {
             return true;
         }
-        cpu.fpuStatus |= exceptions;
         int unmasked = exceptions & ~cpu.fpuControl & 0x3f;
-        if (unmasked == 0) {
-            return true;
+        boolean early = (unmasked & BEFORE) != 0;
+        // Those that are met before computing prevent those that come of the result.
+        cpu.fpuStatus |= early ? exceptions & (BEFORE | Extended.SF) : exceptions;
+        if (unmasked != 0) {
+            cpu.fpuStatus |= ES | B;
         }
-        cpu.fpuStatus |= ES | B;
-        return (unmasked & (Extended.IE | Extended.DE | Extended.ZE)) == 0;
+        return !early;
     }
 
     /** Sets C1 after a rounding. */

@@ -35,12 +35,12 @@ final class Transfers {
         if (i.a.kind() == Kind.ST) {
             Registers.begin(cpu, i);
             int source = Registers.physical(cpu, i.a.register());
-            if (!Registers.empty(cpu, Registers.physical(cpu, 7))) {
-                Registers.pushOverflows(cpu, x);
-            } else if (!Registers.empty(cpu, source)) {
+            if (Registers.empty(cpu, source)) {
+                if (Registers.underflow(cpu, x)) {
+                    Registers.push(cpu, x);
+                }
+            } else if (!Registers.pushOverflows(cpu, x)) {
                 x.set(cpu.stSignificand[source], cpu.stExponent[source]);
-                Registers.push(cpu, x);
-            } else if (Registers.underflow(cpu, x)) {
                 Registers.push(cpu, x);
             }
         } else if (i.a.size() == 10) {
@@ -63,7 +63,8 @@ final class Transfers {
             if (!x.nanOperand(x.significand, x.exponent)) {
                 x.denormal(x.significand, x.exponent);
             }
-            if (Registers.raise(cpu, x.exceptions)) {
+            // An unmasked DE does not prevent the load, as it has lost nothing.
+            if (Registers.raise(cpu, x.exceptions) || (x.exceptions & Extended.IE) == 0) {
                 Registers.push(cpu, x);
             }
         }
@@ -125,12 +126,13 @@ final class Transfers {
         if (i.a.kind() == Kind.ST) {
             Registers.begin(cpu, i);
             int target = Registers.physical(cpu, i.a.register());
-            if (empty && !i.form.encoding().equals(QUIET_POP)) {
+            boolean quiet = empty && i.form.encoding().equals(QUIET_POP);
+            if (empty && !quiet) {
                 if (!Registers.underflow(cpu, x)) {
                     return;
                 }
                 Registers.write(cpu, target, x);
-            } else {
+            } else if (!empty) {
                 Registers.write(cpu, target, cpu.stSignificand[top], cpu.stExponent[top]);
             }
             Registers.pop(cpu, pops);
