@@ -11,6 +11,9 @@ import dev.multivisor.engine.isa.Operand;
  * <ul>
  *   <li>RCPPS, RCPSS, RSQRTPS, RSQRTSS: a relative error of 1.5 * 2^-12 is allowed.
  *   <li>x87's transcendental functions: an error of one unit in the last place, by each manual's own account.
+ *   <li>F2XM1 of 1 and -1, which AMD's round though the results are exact, and outside of [-1, 1]; FYL2XP1 of
+ *       magnitudes over 1 - sqrt(1/2).
+ *   <li>C1 after x87's transcendental functions, FCOMI and FCMOVcc.
  *   <li>x87's instruction and data pointers and opcode: AMD's keep them only when an exception is pending.
  *   <li>MXCSR and its mask: AMD's have bit 17 (misaligned SSE).
  *   <li>CALL to an address outside of the segment or not canonical when the stack faults too: which is first.
@@ -45,8 +48,18 @@ final class Undefined {
             case ARPL -> host.vector >= 0 || ours.vector >= 0;
             case LDMXCSR, FXRSTOR -> (Values.get(host.fx, TestCase.FX_MXCSR, 4) & 1 << 17) != 0;
             case CALL -> ours.vector == GP && host.vector >= 0 && host.vector != GP;
+            case F2XM1 -> magnitude(test, 0x3fff, Long.MIN_VALUE);
+            case FYL2XP1 -> magnitude(test, 0x3ffd, 0x95f619980c4336f7L);
             default -> false;
         };
+    }
+
+    /** Whether the finite number in ST(0) has at least some magnitude. */
+    private static boolean magnitude(TestCase test, int exponent, long significand) {
+        int exp = (int) Values.get(test.fx, TestCase.FX_ST + 8, 2) & 0x7fff;
+        long sig = Values.get(test.fx, TestCase.FX_ST, 8);
+        return exp > exponent && exp < 0x7fff && sig < 0
+                || exp == exponent && Long.compareUnsigned(sig, significand) >= 0;
     }
 
     /** Bits of the x87 status word that are undefined after a case. */
@@ -54,6 +67,10 @@ final class Undefined {
         return switch (test.form.op()) {
             // C1 reports a stack fault only. Intel's manual has it cleared otherwise; AMD's CPUs leave it.
             case FCMOVCC, FCOMI, FCOMIP, FUCOMI, FUCOMIP -> 1 << 9;
+            // The product with a power of two's logarithm can be exact, which AMD's do not see.
+            case FYL2X -> Long.bitCount(Values.get(test.fx, TestCase.FX_ST, 8)) == 1 ? 1 << 9 | 1 << 5 : 1 << 9;
+            // A result that may differ by a unit may be rounded the other way.
+            case F2XM1, FYL2XP1, FPATAN, FPTAN, FSIN, FCOS, FSINCOS -> 1 << 9;
             default -> 0;
         };
     }

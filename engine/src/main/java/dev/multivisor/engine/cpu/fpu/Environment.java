@@ -6,7 +6,7 @@ import dev.multivisor.engine.isa.Instruction;
 import dev.multivisor.engine.isa.Operand.Kind;
 import dev.multivisor.engine.mmu.Mmu;
 
-/** Control instructions: the environment, the whole state, control and status word (Intel SDM vol. 1, 8.1.10 and 8.3.8). */
+/** Control instructions: the environment, the whole state, control and status word (Intel SDM vol. 1, 8.1.10). */
 final class Environment {
     private static final int INITIAL_CONTROL = 0x37f, ALL_MASKED = 0x3f;
 

@@ -1,9 +1,9 @@
 package dev.multivisor.engine.cpu.fpu;
 
 /**
- * The result of an x87 operation being worked out: a number in double extended precision, the exceptions met and whether
- * rounding went away from zero. One per vCPU, used again for each instruction, so that arithmetic allocates nothing. No
- * part of a vCPU's state.
+ * The result of an x87 operation being worked out: a number in double extended precision, the exceptions met and
+ * whether rounding went away from zero. One per vCPU, used again for each instruction, so that arithmetic allocates
+ * nothing. No part of a vCPU's state.
  *
  * <p>A number is a significand with an explicit integer bit (bit 63) and an int of which bits 0 to 14 are the biased
  * exponent and bit 15 is the sign (Intel SDM vol. 1, 4.2.2 and 8.2).

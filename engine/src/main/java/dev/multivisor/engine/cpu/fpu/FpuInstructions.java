@@ -53,6 +53,16 @@ public final class FpuInstructions {
             case FPREM1 -> Operations.fprem(cpu, i, true);
             case FXTRACT -> Operations.fxtract(cpu, i);
 
+            // Transcendental functions
+            case FSIN -> Functions.fsin(cpu, i, false);
+            case FCOS -> Functions.fsin(cpu, i, true);
+            case FSINCOS -> Functions.fsincos(cpu, i);
+            case FPTAN -> Functions.fptan(cpu, i);
+            case FPATAN -> Functions.fpatan(cpu, i);
+            case F2XM1 -> Functions.f2xm1(cpu, i);
+            case FYL2X -> Functions.fyl2x(cpu, i);
+            case FYL2XP1 -> Functions.fyl2xp1(cpu, i);
+
             // Comparisons
             case FCOM -> Comparisons.compare(cpu, i, false, false, 0);
             case FCOMP -> Comparisons.compare(cpu, i, false, false, 1);
