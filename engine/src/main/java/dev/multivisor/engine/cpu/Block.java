@@ -1,17 +1,14 @@
 package dev.multivisor.engine.cpu;
 
-import dev.multivisor.engine.isa.Decoder;
-import dev.multivisor.engine.isa.Instruction;
-
 /**
  * A run of decoded instructions that is entered at its start and left at its end. It stays in one page, but
  * for a single instruction that begins in one and ends in the next.
  */
 final class Block {
     /** Stands for no block; never matches. */
-    static final Block NONE = new Block(new Instruction[0], -1, -1, 0, 0);
+    static final Block NONE = new Block(null, -1, -1, 0, 0, 0);
 
-    final Instruction[] code;
+    final Step first;
 
     /** Guest-physical address of the first byte. */
     final long physical;
@@ -22,17 +19,11 @@ final class Block {
     /** In bytes. */
     final int length;
 
+    /** In instructions. */
+    final int count;
+
     /** 16, 32 or 64. */
     final int codeSize;
-
-    /** The last instruction does not set RIP. */
-    boolean falls;
-
-    /** After it, anything about the CPU may have changed, not only registers. */
-    boolean general;
-
-    /** The last instruction is a repeated string instruction, which may be left unfinished. */
-    boolean repeats;
 
     /** Linear address that it was last entered at. */
     long linear = -1;
@@ -40,23 +31,19 @@ final class Block {
     /** The {@link Interpreter}'s context in which the linear address stands for the physical one; -1 after dropping. */
     long context = -1;
 
-    /** Blocks that followed it. */
-    Block likely, other;
-
     /** The first instruction alone, made when it is stepped. */
     Block single;
 
     /** Next one in its cache's list. */
     Block chain;
 
-    Block(Instruction[] code, long physical, long second, int length, int codeSize) {
-        this.code = code;
+    Block(Step first, long physical, long second, int length, int count, int codeSize) {
+        this.first = first;
         this.physical = physical;
         this.second = second;
         this.length = length;
+        this.count = count;
         this.codeSize = codeSize;
-        likely = this;
-        other = this;
     }
 
     /** Whether bytes in a physical range are part of it. */
@@ -69,13 +56,11 @@ final class Block {
     /** Makes it unreachable, and leaves it before the next instruction if it is being executed. */
     void drop() {
         context = -1;
-        for (Instruction i : code) {
-            if (i != Decoder.TOO_LONG) { // a shared one
-                i.code = Hot.EXIT;
-            }
+        for (Step s = first; s != null; s = s.following) {
+            s.code = Hot.EXIT;
         }
         if (single != null) {
-            single.context = -1;
+            single.drop();
         }
     }
 }

@@ -19,8 +19,8 @@ final class BlockCache {
     private static final int MAX_INSTRUCTIONS = 64;
     private static final int MAX_BYTES = MAX_INSTRUCTIONS * Decoder.MAX_LENGTH;
 
-    /** Instructions in all blocks after which everything is dropped: some 120 bytes each. */
-    private static final int CAPACITY = 600_000;
+    /** Instructions in all blocks after which everything is dropped: some 200 bytes each. */
+    private static final int CAPACITY = 500_000;
 
     /** Blocks of one page by the 64-byte granule that they start in. */
     private static final class Page {
@@ -105,13 +105,11 @@ final class BlockCache {
         int length = 0;
         while (count < MAX_INSTRUCTIONS) {
             Instruction i = decoder.decode(bytes, length, limit, codeSize);
-            if (i == Decoder.INCOMPLETE || i == Decoder.TOO_LONG && count > 0) {
+            if (i == Decoder.INCOMPLETE) {
                 break;
             }
             decoded[count++] = i;
-            i.offset = length;
             length += i.length;
-            i.next = length;
             if (Specializer.ends(i)) {
                 break;
             }
@@ -120,7 +118,7 @@ final class BlockCache {
             page.blocks--;
             return straddling(linear, physical, limit, codeSize);
         }
-        Block block = block(count, physical, -1, length, codeSize);
+        Block block = block(count, physical, -1, codeSize);
         int granule = (int) physical >>> 6 & 63;
         block.chain = page.granules[granule];
         page.granules[granule] = block;
@@ -128,29 +126,36 @@ final class BlockCache {
         return block;
     }
 
-    private Block block(int count, long physical, long second, int length, int codeSize) {
-        Instruction[] code = new Instruction[count];
-        System.arraycopy(decoded, 0, code, 0, count);
-        for (Instruction i : code) {
-            Specializer.specialize(i, codeSize);
+    /** A block of the first instructions of {@link #decoded}. */
+    private Block block(int count, long physical, long second, int codeSize) {
+        Step first = null;
+        Step last = null;
+        int length = 0;
+        for (int n = 0; n < count; n++) {
+            Instruction i = decoded[n];
+            Step step = new Step(Specializer.code(i, codeSize == 64), i, length, n + 1);
+            if (first == null) {
+                first = step;
+            } else {
+                last.following = step;
+            }
+            last = step;
+            length = step.next;
         }
-        Block block = new Block(code, physical, second, length, codeSize);
-        Instruction last = code[count - 1];
-        block.repeats = Specializer.repeats(last);
-        block.falls = !last.form.has(Form.Attribute.ENDS) && !block.repeats;
-        block.general = last.code == Hot.GENERAL && (!block.falls || Specializer.ends(last));
-        return block;
+        if (!Specializer.setsRip(last.instruction) && last.code != Hot.GENERAL_FALL) {
+            last.following = new Step(Hot.END, last.instruction, length, count);
+        }
+        return new Block(first, physical, second, length, count, codeSize);
     }
 
     /** The first instruction of a block alone. */
     Block single(Block block) {
-        if (block.code.length == 1 || block == Block.NONE) {
+        if (block.count == 1) {
             return block;
         }
         if (block.single == null) {
-            decoded[0] = block.code[0];
-            int length = block.code[0].length;
-            block.single = block(1, block.physical, block.second, length, block.codeSize);
+            decoded[0] = block.first.instruction;
+            block.single = block(1, block.physical, block.second, block.codeSize);
         }
         block.single.linear = block.linear;
         return block.single;
@@ -182,7 +187,7 @@ final class BlockCache {
         return block;
     }
 
-    /** One instruction from bytes that are no RAM. It is decoded each time. */
+    /** One instruction from bytes that are no RAM. It is decoded each time, so its block has no address. */
     private Block uncached(long linear, long physical, int codeSize) {
         int inPage = (int) Math.min(Decoder.MAX_LENGTH, 4096 - (physical & 4095));
         for (int n = 0; n < inPage; n++) {
@@ -196,15 +201,12 @@ final class BlockCache {
                 bytes[available] = (byte) memory.load(cpu.number, second + available - inPage, 1);
             }
         }
-        return one(physical, -1, available, codeSize);
+        return one(-1, -1, available, codeSize);
     }
 
     private Block one(long physical, long second, int limit, int codeSize) {
-        Instruction i = decoder.decode(bytes, 0, limit, codeSize);
-        i.offset = 0;
-        i.next = i.length;
-        decoded[0] = i;
-        return block(1, physical, second, i.length, codeSize);
+        decoded[0] = decoder.decode(bytes, 0, limit, codeSize);
+        return block(1, physical, second, codeSize);
     }
 
     /** The page, watched, with one block more, which the caller adds: so it cannot be found empty in between. */
@@ -238,7 +240,7 @@ final class BlockCache {
                 if (b.overlaps(physical, physical + size)) {
                     b.drop();
                     page.blocks--;
-                    instructions -= b.code.length;
+                    instructions -= b.count;
                 } else {
                     b.chain = kept;
                     kept = b;

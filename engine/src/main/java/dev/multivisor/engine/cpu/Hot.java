@@ -11,6 +11,15 @@ final class Hot {
     /** Leave the block here: it has been dropped, because its bytes were written. */
     static final int EXIT = 1;
 
+    /** After the last instruction of a block, if that does not set RIP. */
+    static final int END = 2;
+
+    /** Last in a block, after which anything about the CPU may have changed; one that sets RIP, one that does not. */
+    static final int GENERAL_END = 3, GENERAL_FALL = 4;
+
+    /** A repeated string instruction, which may be left unfinished. */
+    static final int REPEATED = 5;
+
     /** Sizes: byte, doubleword, quadword. */
     static final int B = 0, D = 1, Q = 2;
 
@@ -49,9 +58,6 @@ final class Hot {
 
     static final int SETCC_R = 296, SETCC_M = 297, NOP = 298, MUL64_R = 299, MUL64_M = 300, BSWAP64 = 301,
             BSWAP32 = 302;
-
-    /** SSE moves. */
-    static final int XMM_LOAD = 303, XMM_STORE = 304, XMM_MOVE = 305, XMM_LOAD64 = 306, XMM_STORE64 = 307, PXOR = 308;
 
     private Hot() {}
 }

@@ -2,7 +2,6 @@ package dev.multivisor.engine.cpu;
 
 import dev.multivisor.engine.isa.Form;
 import dev.multivisor.engine.isa.Instruction;
-import dev.multivisor.engine.isa.Op;
 import dev.multivisor.engine.isa.Operand;
 import dev.multivisor.engine.isa.Operand.Kind;
 
@@ -10,9 +9,12 @@ import dev.multivisor.engine.isa.Operand.Kind;
 final class Specializer {
     private Specializer() {}
 
-    /** Whether a block ends after it. */
+    /** Whether a block ends after it. Those that look at the time end it so that the count of instructions is exact. */
     static boolean ends(Instruction i) {
-        return i.form.has(Form.Attribute.ENDS) || repeats(i) || i.op == Op.OUT || i.op == Op.OUTS;
+        return switch (i.op) {
+            case IN, OUT, INS, OUTS, RDTSC, RDTSCP, RDMSR -> true;
+            default -> setsRip(i);
+        };
     }
 
     /** Whether it is a string instruction that is repeated. */
@@ -20,15 +22,27 @@ final class Specializer {
         return i.form.has(Form.Attribute.STRING) && StringInstructions.repeats(i);
     }
 
-    /** Sets the fields that belong to the interpreter. */
-    static void specialize(Instruction i, int codeSize) {
-        i.x = i.a.kind() == Kind.MEMORY ? i.b.register() : i.a.register();
-        i.y = i.b.register();
-        i.target = i.next + i.immediate;
-        i.code = code(i, codeSize == 64);
+    /** Whether it sets RIP itself. */
+    static boolean setsRip(Instruction i) {
+        return i.form.has(Form.Attribute.ENDS) || repeats(i);
     }
 
-    private static int code(Instruction i, boolean mode64) {
+    /** The number of the register operand, or of the first of two. */
+    static int x(Instruction i) {
+        return i.a.kind() == Kind.MEMORY ? i.b.register() : i.a.register();
+    }
+
+    static int code(Instruction i, boolean mode64) {
+        int code = frequent(i, mode64);
+        if (code != Hot.GENERAL) {
+            return code;
+        }
+        return repeats(i)
+                ? Hot.REPEATED
+                : setsRip(i) ? Hot.GENERAL_END : ends(i) ? Hot.GENERAL_FALL : Hot.GENERAL;
+    }
+
+    private static int frequent(Instruction i, boolean mode64) {
         if (i.has(Instruction.LOCK) || high(i.a) || high(i.b)) {
             return Hot.GENERAL;
         }

@@ -23,18 +23,6 @@ public final class Instruction {
     /** What it does. */
     public final Op op;
 
-    /** The interpreter's switch key; see the interpreter. */
-    public int code;
-
-    /** Register numbers of the first and the second operand, for the interpreter's frequent forms. */
-    public int x, y;
-
-    /** Where it starts and ends in its block, in bytes. */
-    public int offset, next;
-
-    /** Where a direct branch leads, relative to the start of the block. */
-    public long target;
-
     /** In bytes, 1 to 15. */
     public final int length;
 
