@@ -98,7 +98,8 @@ public final class StringInstructions {
     private static void once(Cpu cpu, Instruction i, int size) {
         switch (i.op) {
             case MOVS -> {
-                cpu.mmu.store(destination(cpu, i, size, true), size, cpu.mmu.load(source(cpu, i, size), size));
+                long value = cpu.mmu.load(source(cpu, i, size), size);
+                cpu.mmu.store(destination(cpu, i, size, true), size, value);
                 step(cpu, i, Cpu.RSI, size);
                 step(cpu, i, Cpu.RDI, size);
             }

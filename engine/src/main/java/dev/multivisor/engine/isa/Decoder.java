@@ -6,8 +6,8 @@ import dev.multivisor.engine.isa.Encoding.Source;
 /**
  * Decodes instructions (Intel SDM, volume 2, chapter 2). Not safe for several threads: each has one of its own.
  *
- * <p>An encoding that is invalid becomes an instruction {@link Op#UD} of the form {@link InstructionTable#INVALID}, with
- * the bytes that were needed to tell as its length. One of more than 15 bytes is {@link #TOO_LONG}.
+ * <p>An encoding that is invalid becomes an instruction {@link Op#UD} of the form {@link InstructionTable#INVALID},
+ * with the bytes that were needed to tell as its length. One of more than 15 bytes is {@link #TOO_LONG}.
  */
 public final class Decoder {
     /** The bytes ended before the instruction did: fetch more and decode again. */

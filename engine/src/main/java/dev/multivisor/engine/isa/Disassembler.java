@@ -178,7 +178,8 @@ public final class Disassembler {
         out.append('[');
         String plus = "";
         if (i.base != Instruction.ZERO) {
-            out.append(i.base == Instruction.RIP ? i.addressSize == 8 ? "rip" : "eip" : register(i.base, i.addressSize));
+            String pointer = i.addressSize == 8 ? "rip" : "eip";
+            out.append(i.base == Instruction.RIP ? pointer : register(i.base, i.addressSize));
             plus = "+";
         }
         if (i.index != Instruction.ZERO) {
@@ -199,6 +200,11 @@ public final class Disassembler {
         if (number >= 8) {
             return "r" + number + (size == 8 ? "" : size == 4 ? "d" : size == 2 ? "w" : "b");
         }
-        return size == 8 ? "r" + LEGACY[number] : size == 4 ? "e" + LEGACY[number] : size == 2 ? LEGACY[number] : LOW[number];
+        return switch (size) {
+            case 8 -> "r" + LEGACY[number];
+            case 4 -> "e" + LEGACY[number];
+            case 2 -> LEGACY[number];
+            default -> LOW[number];
+        };
     }
 }

@@ -17,21 +17,23 @@ import java.util.Set;
 /**
  * The instruction table: all forms, and tables that find one by its bytes.
  *
- * <p>Rows stand in the resources {@code isa/{integer,system,x87,sse}.txt}: {@code encoding  OP  operands  attributes}, columns
- * separated by two or more spaces, {@code #} opening a comment. The encoding is made of these words:
+ * <p>Rows stand in the resources {@code isa/{integer,system,x87,sse}.txt}: {@code encoding  OP  operands  attributes},
+ * columns separated by two or more spaces, {@code #} opening a comment. The encoding is made of these words:
  *
  * <ul>
- *   <li>{@code NP}, {@code 66}, {@code F3}, {@code F2}: mandatory prefix, NP meaning none of them. A row without any takes
- *       66 as operand size and F2 and F3 as repetition, and yields to a row with a mandatory prefix.
+ *   <li>{@code NP}, {@code 66}, {@code F3}, {@code F2}: mandatory prefix, NP meaning none of them. A row without any
+ *       takes 66 as operand size and F2 and F3 as repetition, and yields to a row with a mandatory prefix.
  *   <li>{@code W0}, {@code W1}: REX.W must be 0 or 1.
- *   <li>Opcode bytes in hexadecimal, with {@code +r} for a register in the low three bits of the last one, {@code +cc} for a
- *       condition in the low four.
- *   <li>{@code /r}: a ModRM byte; {@code /0} to {@code /7}: its reg field; {@code =D1}: all of it; {@code mem}, {@code reg}: its mod
- *       field. Operands M, R, U and N imply mem or reg, except that moves of control and debug registers ignore mod.
+ *   <li>Opcode bytes in hexadecimal, with {@code +r} for a register in the low three bits of the last one, {@code +cc}
+ *       for a condition in the low four.
+ *   <li>{@code /r}: a ModRM byte; {@code /0} to {@code /7}: its reg field; {@code =D1}: all of it; {@code mem},
+ *       {@code reg}: its mod field. Operands M, R, U and N imply mem or reg, except that moves of control and debug
+ *       registers ignore mod.
  * </ul>
  *
  * <p>Where two rows match, the one that demands more is meant. Operand codes are those of the Intel SDM, volume 2, A.2;
- * attributes are the names of {@link Form.Attribute}, and {@code w:} and {@code u:} with the flags written and undefined.
+ * attributes are the names of {@link Form.Attribute}, and {@code w:} and {@code u:} with the flags written and
+ * undefined.
  */
 public final class InstructionTable {
     /** An encoding that no row describes: #UD. */
@@ -53,8 +55,8 @@ public final class InstructionTable {
     static final int BY_MODRM = 512, BY_FIELDS = 32;
 
     /**
-     * Rows by mode, map, prefix and opcode ({@link #key}). An element is null where there is nothing, has one entry where
-     * ModRM does not matter, else an entry (or null) for each value of the fields that do.
+     * Rows by mode, map, prefix and opcode ({@link #key}). An element is null where there is nothing, has one entry
+     * where ModRM does not matter, else an entry (or null) for each value of the fields that do.
      */
     final Encoding[][] lookup = new Encoding[2 << 12][];
 

@@ -6,6 +6,7 @@ import dev.multivisor.engine.isa.Form.Attribute;
 import dev.multivisor.engine.isa.Instruction;
 import dev.multivisor.engine.isa.Op;
 import dev.multivisor.engine.isa.Operand;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.SplittableRandom;
@@ -164,7 +165,7 @@ final class Generator {
         }
         int size = memorySize(i);
         long target = size == 512 && v.chance(85) ? TestCase.WINDOW + v.below(0x1e0) * 16 : window(size);
-        long offset = target - (i.segment == Instruction.GS ? TestCase.GS_BASE : test.base());
+        long offset = target - base(test);
         if (i.addressSize < 8 && offset >>> i.addressSize * 8 != 0) {
             return false;
         }
@@ -299,8 +300,8 @@ final class Generator {
         long[] r = test.gpr;
         switch (i.op) {
             case MOVS, CMPS, STOS, LODS, SCAS -> strings(test);
-            case XLAT -> r[RBX] = window(1) - (r[RAX] & 0xff) - (i.segment == Instruction.GS ? TestCase.GS_BASE : test.base());
-            case MASKMOVQ, MASKMOVDQU -> r[RDI] = window(16) - (i.segment == Instruction.GS ? TestCase.GS_BASE : test.base());
+            case XLAT -> r[RBX] = window(1) - (r[RAX] & 0xff) - base(test);
+            case MASKMOVQ, MASKMOVDQU -> r[RDI] = window(16) - base(test);
             case BT, BTS, BTR, BTC -> {
                 if (i.a.kind() == Operand.Kind.MEMORY && i.b.kind() == Operand.Kind.GPR && v.chance(80)
                         && i.b.register() != i.base && i.b.register() != i.index) {
@@ -349,6 +350,11 @@ final class Generator {
         }
     }
 
+    /** The base of the segment that the instruction reads. */
+    private static long base(TestCase test) {
+        return test.instruction.segment == Instruction.GS ? TestCase.GS_BASE : test.base();
+    }
+
     private static boolean uses(Instruction i, int register) {
         return i.base == register || i.index == register
                 || i.a.kind() == Operand.Kind.GPR && i.a.register() == register;
@@ -374,7 +380,7 @@ final class Generator {
 
     private void strings(TestCase test) {
         long[] r = test.gpr;
-        long override = test.instruction.segment == Instruction.GS ? TestCase.GS_BASE : test.base();
+        long override = base(test);
         r[RSI] = window(8);
         r[RDI] = v.chance(30) ? r[RSI] + v.below(64) - 32 : window(8);
         long last = Math.max(r[RSI], r[RDI]);
@@ -382,7 +388,7 @@ final class Generator {
             // The same byte over and over, so that comparisons go on; one may differ.
             test.patchOffset = (int) (last - 128 - TestCase.WINDOW);
             test.patch = new byte[256];
-            java.util.Arrays.fill(test.patch, (byte) r[RAX]);
+            Arrays.fill(test.patch, (byte) r[RAX]);
             r[RAX] = (r[RAX] & 0xff) * 0x0101010101010101L;
             if (v.chance(50)) {
                 test.patch[v.below(256)]++;

@@ -25,7 +25,8 @@ final class Model {
     private static final long HIGH = 0xffff800000000000L;
 
     private static final long HANDLERS = HIGH + 0x1000000;
-    private static final int KERNEL_CS = 0x10, CS32 = 0x23, SS = 0x2b, CS64 = 0x33, TR = 0x40, CS16 = 0x07, DATA16 = 0x0f;
+    private static final int KERNEL_CS = 0x10, TR = 0x40, CS16 = 0x07, CS32 = 0x23, CS64 = 0x33, SS = 0x2b;
+    private static final int DATA16 = 0x0f;
     private static final long ERROR_CODES = 1 << 8 | 1 << 10 | 1 << 11 | 1 << 12 | 1 << 13 | 1 << 14 | 1 << 17;
     private static final int MAX_STEPS = 1000;
 
@@ -203,8 +204,9 @@ final class Model {
             fx.putLong(TestCase.FX_XMM + n * 8, cpu.xmm[n]);
         }
         changes(outcome);
-        MemorySegment.copy(pattern, test.patchOffset, window, ValueLayout.JAVA_BYTE, test.patchOffset, test.patch.length);
-        MemorySegment.copy(pattern, test.patchOffset, expected, ValueLayout.JAVA_BYTE, test.patchOffset, test.patch.length);
+        int at = test.patchOffset;
+        MemorySegment.copy(pattern, at, window, ValueLayout.JAVA_BYTE, at, test.patch.length);
+        MemorySegment.copy(pattern, at, expected, ValueLayout.JAVA_BYTE, at, test.patch.length);
     }
 
     /** Finds what changed in the window, and takes it back. */

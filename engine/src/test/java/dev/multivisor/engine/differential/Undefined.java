@@ -20,10 +20,11 @@ import dev.multivisor.engine.isa.Operand;
  *   <li>MASKMOVQ, MASKMOVDQU: whether bytes that are not stored can fault.
  *   <li>SHLD, SHRD: everything, when the count is greater than the operand size.
  *   <li>A stack operand that is not aligned, and outside of the segment or not canonical: which is first.
+ *   <li>PUSHA and ENTER that fault: what they have written below the stack pointer.
  *   <li>POPA that faults: AMD's have loaded the registers before the fault.
  *   <li>ARPL: AMD's write memory only when the RPL changes.
- *   <li>66 with near branches in 64-bit mode, 66 MOVSXD, which AMD's take otherwise, and F3 0F C7 /7 (RDPID), 0F 0D with a
- *       register: not tested.
+ *   <li>66 with near branches in 64-bit mode, 66 MOVSXD, which AMD's take otherwise, and F3 0F C7 /7 (RDPID), 0F 0D
+ *       with a register: not tested.
  *   <li>Condition codes of the x87 status word that an instruction does not define.
  * </ul>
  */
@@ -60,6 +61,11 @@ final class Undefined {
         long sig = Values.get(test.fx, TestCase.FX_ST, 8);
         return exp > exponent && exp < 0x7fff && sig < 0
                 || exp == exponent && Long.compareUnsigned(sig, significand) >= 0;
+    }
+
+    /** Whether words may have been pushed before a fault, below the stack pointer that stays. */
+    static boolean pushesBeforeFault(TestCase test) {
+        return test.form.op() == Op.PUSHA || test.form.op() == Op.ENTER;
     }
 
     /** Bits of the x87 status word that are undefined after a case. */

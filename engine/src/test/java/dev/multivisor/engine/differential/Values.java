@@ -5,8 +5,9 @@ import java.util.SplittableRandom;
 /** Random operands, biased to the edges. */
 final class Values {
     private static final long[] INTEGERS = {
-        0, 1, 2, -1, -2, 0x7f, 0x80, 0xff, 0x100, 0x7fff, 0x8000, 0xffff, 0x10000, 0x7fffffffL, 0x80000000L, 0xffffffffL,
-        0x100000000L, Long.MAX_VALUE, Long.MIN_VALUE, Long.MIN_VALUE + 1, 0x8080808080808080L, 0x7f7f7f7f7f7f7f7fL,
+        0, 1, 2, -1, -2, 0x7f, 0x80, 0xff, 0x100, 0x7fff, 0x8000, 0xffff, 0x10000, 0x7fffffffL, 0x80000000L,
+        0xffffffffL, 0x100000000L, Long.MAX_VALUE, Long.MIN_VALUE, Long.MIN_VALUE + 1, 0x8080808080808080L,
+        0x7f7f7f7f7f7f7f7fL,
         0x8000800080008000L, 0x7fff7fff7fff7fffL, 0x8000000080000000L, 0x7fffffff7fffffffL, 0x5555555555555555L, 10, 99
     };
     private static final int[] SINGLES = {

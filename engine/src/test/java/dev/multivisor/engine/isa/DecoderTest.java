@@ -217,7 +217,8 @@ class DecoderTest {
         List<String> clashes = new ArrayList<>();
         Map<String, List<Encoding>> slots = new HashMap<>();
         for (Encoding e : InstructionTable.STANDARD.encodings()) {
-            for (Encoding other : slots.computeIfAbsent(e.map + " " + e.opcode + " " + e.prefix, k -> new ArrayList<>())) {
+            String slot = e.map + " " + e.opcode + " " + e.prefix;
+            for (Encoding other : slots.computeIfAbsent(slot, k -> new ArrayList<>())) {
                 boolean modes = !(e.not64 && other.only64 || e.only64 && other.not64);
                 for (int n = 0; modes && n < 512; n++) {
                     if (e.specificity() == other.specificity() && matches(e, n & 255, n >> 8)
@@ -228,7 +229,7 @@ class DecoderTest {
                     }
                 }
             }
-            slots.get(e.map + " " + e.opcode + " " + e.prefix).add(e);
+            slots.get(slot).add(e);
         }
         assertEquals(List.of(), clashes);
     }

@@ -36,8 +36,10 @@ class ObjdumpTest {
             "xsave", "xsavec", "xrstor", "xsave64", "xsavec64", "xrstor64", "xsaveopt", "xsaves", "xrstors", "xbegin",
             "xend", "xabort", "xtest", "movbe", "adcx", "adox", "clflushopt", "clwb", "rdpid", "rdpkru", "wrpkru",
             "pclmulqdq", "movdir64b", "movdiri", "serialize", "incsspd", "incsspq", "tpause", "umonitor", "umwait",
-            "enqcmd", "rdsspd", "rstorssp", "saveprevssp", "setssbsy", "clrssbsy", "wrssq", "wrussq", "getsec", "ptwrite",
-            "gf2p8mulb", "gf2p8affineqb", "gf2p8affineinvqb", "uiret", "(bad)", "movntss", "movntsd", "extrq", "insertq",
+            "enqcmd", "rdsspd", "rstorssp", "saveprevssp", "setssbsy", "clrssbsy", "wrssq", "wrussq", "getsec",
+            "ptwrite",
+            "gf2p8mulb", "gf2p8affineqb", "gf2p8affineinvqb", "uiret", "(bad)", "movntss", "movntsd", "extrq",
+            "insertq",
             "encls", "enclu", "hreset", "senduipi", "testui", "clui", "stui");
 
     @ParameterizedTest
