@@ -165,6 +165,8 @@ public final class TransferInstructions {
         long mask = Operands.mask(Stack.addressSize(cpu));
         long[] r = cpu.r;
         long frame = Stack.pointer(cpu) - size & mask;
+        // With 32-bit operands on a 16-bit stack, the frame pointer gets all of ESP.
+        long pointer = r[Cpu.RSP] & ~mask | frame;
         Stack.store(cpu, frame, size, r[Cpu.RBP]);
         long top = frame;
         long base = r[Cpu.RBP];
@@ -175,11 +177,11 @@ public final class TransferInstructions {
         }
         if (level > 0) {
             top = top - size & mask;
-            Stack.store(cpu, top, size, frame);
+            Stack.store(cpu, top, size, pointer);
         }
         top = top - (i.immediate & 0xffff) & mask;
         Stack.checkWrite(cpu, top, size);
-        Operands.writeRegister(cpu, Cpu.RBP, size, frame);
+        Operands.writeRegister(cpu, Cpu.RBP, size, pointer);
         Stack.setPointer(cpu, top);
     }
 

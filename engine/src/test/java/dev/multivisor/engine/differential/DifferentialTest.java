@@ -23,7 +23,7 @@ class DifferentialTest {
     private static final int BATCH = 2000, SHOWN_PER_FORM = 2, SHOWN = 60;
 
     private final long seed = Long.getLong("multivisor.differential.seed", 1);
-    private final int cases = Integer.getInteger("multivisor.differential.cases", 150);
+    private final int cases = Integer.getInteger("multivisor.differential.cases", 400);
     private final String only = System.getProperty("multivisor.differential.forms", "");
 
     private final List<String> table = new ArrayList<>();
