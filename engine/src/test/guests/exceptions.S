@@ -146,7 +146,6 @@ back64:
     raises 17, 0, mov aligned + 4, %rax
     raises 17, 0, incl aligned + 1
     raises 17, 0, movsd aligned + 4, %xmm0
-    movups aligned + 1, %xmm0              # no check for these
     raises 13, 0, movaps aligned + 1, %xmm0
     push %rax
     leave_user

@@ -42,7 +42,7 @@ public final class StringInstructions {
                 cpu.advance(i);
                 return;
             }
-            if (left <= 0 || left < SLICE && (left & 63) == 0 && cpu.attention()) {
+            if (left <= 0 || left < SLICE && (left & 63) == 0 && cpu.attention() || cpu.mmu.pendingDebug != 0) {
                 return;
             }
             long done = compares ? 0 : bulk(cpu, i, size, Math.min(count, left));
