@@ -221,12 +221,13 @@ final class GuestRun implements EscapeKeys.Actions {
         }
         Map<String, Long> counters = new TreeMap<>(machine.statistics());
         double seconds = machine.clock().nanoTime() / 1e9;
-        tell(String.format("%.3f s of guest time", seconds));
+        StringBuilder text = new StringBuilder(String.format("%.3f s of guest time", seconds));
         counters.forEach((name, value) -> {
             if (value != 0) {
-                tell(String.format("%,20d %s (%,.0f/s)", value, name, value / seconds));
+                text.append(String.format("%n%,20d %s (%,.0f/s)", value, name, value / seconds));
             }
         });
+        tell(text.toString());
     }
 
     @Override
@@ -234,9 +235,9 @@ final class GuestRun implements EscapeKeys.Actions {
         tell(EscapeKeys.HELP + ".");
     }
 
-    // The carriage return puts the line at the left edge wherever the guest left the cursor.
-    private void tell(String line) {
-        err.print((plan.interactive ? "\r\n" : "") + "multivisor: " + line + (plan.interactive ? "\r\n" : "\n"));
+    // The guest may have left the cursor anywhere.
+    private void tell(String text) {
+        err.print((plan.interactive ? "\r\n" : "") + "multivisor: " + text + "\n");
         err.flush();
     }
 
