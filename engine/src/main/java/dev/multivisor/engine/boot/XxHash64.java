@@ -16,6 +16,7 @@ final class XxHash64 {
 
     private XxHash64() {}
 
+    @SuppressWarnings("ConstantOverflow") // the algorithm counts modulo 2^64
     static long hash(byte[] bytes, int from, int to) {
         int at = from;
         long hash = P5;

@@ -1,7 +1,6 @@
 package dev.multivisor.engine.cpu;
 
 import dev.multivisor.engine.isa.Decoder;
-import dev.multivisor.engine.isa.Form;
 import dev.multivisor.engine.isa.Instruction;
 import dev.multivisor.engine.mmu.PhysicalMemory;
 import java.util.ArrayList;

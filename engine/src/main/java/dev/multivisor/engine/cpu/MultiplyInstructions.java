@@ -182,13 +182,13 @@ final class MultiplyInstructions {
         long dLow = d & 0xffffffffL;
         long top = shift == 0 ? high : high << shift | low >>> 64 - shift;
         long rest = low << shift;
-        long q1 = digit(top, rest >>> 32, d, dHigh, dLow);
+        long q1 = digit(top, rest >>> 32, dHigh, dLow);
         long middle = (top << 32 | rest >>> 32) - q1 * d;
-        long q0 = digit(middle, rest & 0xffffffffL, d, dHigh, dLow);
+        long q0 = digit(middle, rest & 0xffffffffL, dHigh, dLow);
         return q1 << 32 | q0 & 0xffffffffL;
     }
 
-    private static long digit(long top, long next, long d, long dHigh, long dLow) {
+    private static long digit(long top, long next, long dHigh, long dLow) {
         long q = Long.divideUnsigned(top, dHigh);
         long remainder = top - q * dHigh;
         while (q >>> 32 != 0 || Long.compareUnsigned(q * dLow, remainder << 32 | next) > 0) {
