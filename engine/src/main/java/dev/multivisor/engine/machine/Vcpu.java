@@ -29,6 +29,8 @@ final class Vcpu implements VirtualCpu {
     private final AtomicBoolean running = new AtomicBoolean();
     private volatile Thread thread;
     private volatile boolean dead;
+    /** Set by {@link #wake}, unlike attention, which is also drawn to what can wait until the vCPU wakes up. */
+    private volatile boolean woken;
 
     Vcpu(SoftMachine machine, Cpu cpu, LocalApic apic, CodePages codePages) {
         this.machine = machine;
@@ -53,6 +55,7 @@ final class Vcpu implements VirtualCpu {
 
     /** Makes the vCPU look for what there is to do: from any thread, after it was made pending. */
     void wake() {
+        woken = true;
         cpu.interrupt();
         LockSupport.unpark(thread);
     }
@@ -73,6 +76,7 @@ final class Vcpu implements VirtualCpu {
 
     private Exit loop() {
         while (true) {
+            woken = false;
             cpu.clearAttention();
             if (kicked.compareAndSet(true, false)) {
                 return new Exit(Exit.Reason.KICKED, 0, "");
@@ -143,6 +147,6 @@ final class Vcpu implements VirtualCpu {
 
     /** Whether it sleeps and only INIT, SIPI or NMI could wake it. */
     boolean dead() {
-        return dead && !cpu.attention();
+        return dead && !woken;
     }
 }
