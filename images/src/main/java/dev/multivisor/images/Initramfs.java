@@ -39,6 +39,7 @@ public final class Initramfs {
             ifconfig lo up
             cd /root
             if [ -e /script ]; then
+                stty -onlcr </dev/console
                 /script </dev/console >/dev/console 2>&1
                 debug-exit $? >/dev/console
             else
