@@ -96,8 +96,7 @@ public final class Main implements Runnable {
         CommandLine command = e.getCommandLine();
         PrintWriter err = command.getErr();
         String message = e.getMessage().lines().findFirst().orElse("");
-        err.println("multivisor: " + message);
-        err.println("\"" + command.getCommandSpec().qualifiedName() + " --help\" shows what it takes.");
+        err.println("multivisor: " + message + " (see \"" + command.getCommandSpec().qualifiedName() + " --help\")");
         if (DEBUG) {
             e.printStackTrace(err);
         }
