@@ -96,7 +96,7 @@ final class Environment {
         store(cpu, i, at);
         for (int n = 0; n < 8; n++) {
             int register = Registers.physical(cpu, n);
-            cpu.mmu.store64(at + size + n * 10, cpu.stSignificand[register]);
+            storeSignificand(cpu.mmu, at + size + n * 10, cpu.stSignificand[register]);
             cpu.mmu.store16(at + size + n * 10 + 8, cpu.stExponent[register]);
         }
         fninit(cpu);
@@ -109,8 +109,26 @@ final class Environment {
         load(cpu, i, at);
         for (int n = 0; n < 8; n++) {
             int register = Registers.physical(cpu, n);
-            cpu.stSignificand[register] = cpu.mmu.load64(at + size + n * 10);
-            cpu.stExponent[register] = (int) cpu.mmu.load16(at + size + n * 10 + 8);
+            long from = at + size + n * 10;
+            cpu.stSignificand[register] = loadSignificand(cpu.mmu, from);
+            cpu.stExponent[register] = (int) cpu.mmu.load16(from + 8);
+        }
+    }
+
+    /** A part of an image that must be aligned like its first word only, when alignment is checked at all. */
+    private static long loadSignificand(Mmu mmu, long at) {
+        return (at & 7) == 0
+                ? mmu.load64(at)
+                : mmu.load16(at) | mmu.load16(at + 2) << 16 | mmu.load16(at + 4) << 32 | mmu.load16(at + 6) << 48;
+    }
+
+    private static void storeSignificand(Mmu mmu, long at, long value) {
+        if ((at & 7) == 0) {
+            mmu.store64(at, value);
+        } else {
+            for (int n = 0; n < 8; n += 2) {
+                mmu.store16(at + n, value >>> n * 8);
+            }
         }
     }
 
@@ -182,6 +200,10 @@ final class Environment {
         int control = (int) mmu.load16(at);
         int status = (int) mmu.load16(at + step);
         int tags = (int) mmu.load16(at + 2 * step);
+        long ip = mmu.load(at + 3 * step, step);
+        long cs = mmu.load(at + 4 * step, step);
+        long dp = mmu.load(at + 5 * step, step);
+        long ds = mmu.load(at + 6 * step, step);
         cpu.fpuControl = control & CONTROL_WRITABLE | CONTROL_ONE;
         cpu.fpuStatus = status;
         Registers.summarize(cpu);
@@ -190,13 +212,9 @@ final class Environment {
             used |= (tags >> n * 2 & 3) == EMPTY ? 0 : 1 << n;
         }
         cpu.fpuTags = used;
-        long ip = mmu.load(at + 3 * step, step);
-        long cs = mmu.load(at + 4 * step, step);
-        long dp = mmu.load(at + 5 * step, step);
-        long ds = mmu.load(at + 6 * step, step);
         if (real(cpu)) {
-            cpu.fpuIp = ip & 0xffff | cs >>> 12 << 16;
-            cpu.fpuDp = dp & 0xffff | ds >>> 12 << 16;
+            cpu.fpuIp = ip & 0xffff | (cs >>> 12 & 0xffff) << 16;
+            cpu.fpuDp = dp & 0xffff | (ds >>> 12 & 0xffff) << 16;
             cpu.fpuCs = 0;
             cpu.fpuDs = 0;
             cpu.fpuOpcode = (int) cs & 0x7ff;

@@ -10,6 +10,14 @@ public final class FpuInstructions {
 
     /** Executes an x87 instruction. CR0 has been checked, and for a waiting one that no exception is pending. */
     public static void execute(Cpu cpu, Instruction i) {
+        int before = cpu.fpuStatus;
+        operate(cpu, i);
+        if ((cpu.fpuStatus & ~before & Registers.ES) != 0) {
+            Registers.opcode(cpu, i);
+        }
+    }
+
+    private static void operate(Cpu cpu, Instruction i) {
         switch (i.op) {
             // Transfers
             case FLD -> Transfers.fld(cpu, i);

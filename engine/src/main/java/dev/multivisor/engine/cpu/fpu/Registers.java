@@ -41,6 +41,33 @@ final class Registers {
         cpu.fpuDs = cpu.selector[i.segment == Cpu.FLAT ? Cpu.DS : i.segment];
     }
 
+    /**
+     * Notes the opcode of an instruction that raised an unmasked exception; others leave it, as on recent CPUs (Intel
+     * SDM vol. 1, 8.1.9.1). It is read from memory again, which spares decoded instructions from carrying it.
+     */
+    static void opcode(Cpu cpu, Instruction i) {
+        switch (i.op) {
+            case FLDCW, FLDENV, FRSTOR -> { }
+            default -> {
+                int previous = 0;
+                for (int n = 0; n < i.length; n++) {
+                    int next = codeByte(cpu, n);
+                    if (previous >>> 3 == 0xd8 >>> 3) {
+                        cpu.fpuOpcode = (previous & 7) << 8 | next;
+                        return;
+                    }
+                    previous = next;
+                }
+            }
+        }
+    }
+
+    private static int codeByte(Cpu cpu, int at) {
+        long offset = cpu.r[Cpu.RIP] + at;
+        long linear = cpu.codeSize == 64 ? offset : offset + cpu.segmentBase[Cpu.CS] & 0xffffffffL;
+        return (int) cpu.mmu.memory().load(cpu.number, cpu.mmu.fetch(linear), 1) & 0xff;
+    }
+
     /** Writes a register, which is in use then. */
     static void write(Cpu cpu, int physical, long sig, int exp) {
         cpu.stSignificand[physical] = sig;
@@ -92,8 +119,8 @@ final class Registers {
     }
 
     /**
-     * Sets exceptions in the status word; an unmasked one also sets ES and B, and the next waiting instruction gets #MF
-     * (or with CR0.NE clear, IRQ 13 in a PC, which no guest of this machine uses).
+     * Sets exceptions in the status word; an unmasked one also sets ES and B, and the next waiting instruction gets
+     * #MF, whatever CR0.NE says: the machine has no FERR# that would raise IRQ 13.
      *
      * @return whether the instruction has a result: false with an unmasked IE, DE or ZE
      */

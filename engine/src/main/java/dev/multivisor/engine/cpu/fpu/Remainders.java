@@ -140,7 +140,7 @@ final class Remainders {
         x.round(sign, result, normalSignificand(as), 0, 64);
     }
 
-    /** FXTRACT: the exponent as a number is the result; the significand is left in the two fields given back by it. */
+    /** FXTRACT: the exponent as a number. */
     static void exponentOf(Extended x, long sig, int exp) {
         if (isInfinity(sig, exp)) {
             x.setInfinity(0);

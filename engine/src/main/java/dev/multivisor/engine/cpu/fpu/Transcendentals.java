@@ -9,7 +9,7 @@ import static dev.multivisor.engine.cpu.fpu.Extended.normalSignificand;
 /**
  * The transcendental functions of finite arguments other than zero, worked out with 128-bit integers: the argument is
  * reduced exactly, a Taylor series is summed to about 2^-115 of the result, and that is rounded once. So the error is
- * hardly over half a unit in the last place, and a hardware result may differ by one unit.
+ * hardly over half a unit in the last place; hardware's results may differ from these by a unit.
  *
  * <p>As in hardware, trigonometric functions are reduced by a value of pi of 66 bits (Intel SDM vol. 1, 8.3.8): for large
  * arguments the result differs from that of the mathematical function.
