@@ -33,7 +33,7 @@ import java.util.Set;
  *
  * <p>Where two rows match, the one that demands more is meant. Operand codes are those of the Intel SDM, volume 2, A.2;
  * attributes are the names of {@link Form.Attribute}, and {@code w:} and {@code u:} with the flags written and
- * undefined.
+ * undefined. No other flag is touched; but shifts by 0 and repeated string instructions that do nothing touch none.
  */
 public final class InstructionTable {
     /** An encoding that no row describes: #UD. */

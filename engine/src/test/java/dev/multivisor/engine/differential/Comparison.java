@@ -38,6 +38,9 @@ final class Comparison {
         registers(found, test, host, ours);
         long mask = (ARITHMETIC | DF) & ~undefinedFlags(test);
         number(found, "flags", host.flags & mask, ours.flags & mask);
+        // The table must name every flag that an instruction touches: the compiler drops those that nobody reads.
+        int named = bits(test.form.writes()) | bits(test.form.undefined());
+        number(found, "flags written that the table does not name", (host.flags ^ test.flags) & ARITHMETIC & ~named, 0);
         floating(found, test, host, ours);
         boolean partly = host.vector >= 0 && Undefined.pushesBeforeFault(test);
         boolean same = host.changedOffset == ours.changedOffset && Arrays.equals(host.changed, ours.changed);
