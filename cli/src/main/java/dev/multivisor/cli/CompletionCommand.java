@@ -33,7 +33,7 @@ final class CompletionCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         // The script is bash's; its own first lines make zsh understand it, once zsh's completion is on.
-        String script = AutoComplete.bash("multivisor", spec.root().commandLine());
+        String script = AutoComplete.bash("multivisor", Main.commandLine());
         if (shell == Shell.zsh) {
             script = "autoload -U +X compinit && compinit\n" + script;
         }

@@ -5,6 +5,9 @@ import dev.multivisor.host.HostException;
 import dev.multivisor.images.ImageException;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.function.Supplier;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IVersionProvider;
@@ -18,14 +21,6 @@ import picocli.CommandLine.Spec;
         description = "Runs x86-64 Linux guests on an engine that can be replaced while they run.",
         mixinStandardHelpOptions = true,
         versionProvider = Main.Version.class,
-        subcommands = {
-            RunCommand.class,
-            EngineCommand.class,
-            ImageCommand.class,
-            DoctorCommand.class,
-            CompletionCommand.class,
-            WarmUpCommand.class
-        },
         footerHeading = "%nExamples:%n",
         footer = {
             "  multivisor run                    Debian's kernel and a shell, right here",
@@ -38,6 +33,8 @@ import picocli.CommandLine.Spec;
 public final class Main implements Runnable {
     /** Set to anything but nothing, it shows where an error arose. */
     static final boolean DEBUG = !"".equals(System.getenv().getOrDefault("MULTIVISOR_DEBUG", ""));
+
+    private static final Map<String, Supplier<Object>> COMMANDS = commands();
 
     @Spec
     private CommandSpec spec;
@@ -54,13 +51,36 @@ public final class Main implements Runnable {
         System.exit(status);
     }
 
-    /** Runs a command and returns its status. */
-    static int execute(PrintWriter out, PrintWriter err, String... arguments) {
-        return commandLine().setOut(out).setErr(err).execute(arguments);
+    private static Map<String, Supplier<Object>> commands() {
+        Map<String, Supplier<Object>> commands = new LinkedHashMap<>();
+        commands.put("run", RunCommand::new);
+        commands.put("engine", EngineCommand::new);
+        commands.put("image", ImageCommand::new);
+        commands.put("doctor", DoctorCommand::new);
+        commands.put("completion", CompletionCommand::new);
+        commands.put("warm-up", WarmUpCommand::new);
+        return commands;
     }
 
+    /** Runs a command and returns its status. */
+    static int execute(PrintWriter out, PrintWriter err, String... arguments) {
+        String first = arguments.length == 0 ? "" : arguments[0];
+        return commandLine(first).setOut(out).setErr(err).execute(arguments);
+    }
+
+    /** All commands. */
     static CommandLine commandLine() {
+        return commandLine("");
+    }
+
+    /** Reading what a command takes costs time at every start, so that only the one that is called is read. */
+    private static CommandLine commandLine(String called) {
         CommandLine line = new CommandLine(new Main());
+        if (COMMANDS.containsKey(called)) {
+            line.addSubcommand(COMMANDS.get(called).get());
+        } else {
+            COMMANDS.values().forEach(command -> line.addSubcommand(command.get()));
+        }
         line.setCaseInsensitiveEnumValuesAllowed(true);
         line.registerConverter(java.time.Duration.class, Durations::parse);
         line.setExecutionExceptionHandler((e, command, parsed) -> report(e, command));
