@@ -11,8 +11,8 @@ import static dev.multivisor.engine.cpu.fpu.Extended.normalSignificand;
  * reduced exactly, a Taylor series is summed to about 2^-115 of the result, and that is rounded once. So the error is
  * hardly over half a unit in the last place; hardware's results may differ from these by a unit.
  *
- * The transcendental functions of finite arguments other than zero, worked out with 128-bit integers: the argument
- * arguments the result differs from that of the mathematical function.
+ * <p>As in hardware, trigonometric functions are reduced by a value of pi of 66 bits (Intel SDM vol. 1, 8.3.8): for
+ * large arguments the result differs from that of the mathematical function.
  *
  * <p>A result is never exact (a rounded value that looks so is between two others), except where the methods say so.
  */
