@@ -15,7 +15,7 @@ import java.util.List;
 final class TestCpu {
     static final long SIZE = 16 << 20, CODE = 0x100000, DATA = 0x200000, STACK = 0x300000;
 
-    private static final long TABLES = 0x10000;
+    private static final long TABLES = 0x10000, GDT = 0x20000, IDT = 0x21000, HANDLERS = 0x30000;
 
     final PhysicalMemory memory;
     final CodePages pages;
@@ -37,6 +37,13 @@ final class TestCpu {
         for (int n = 0; n < 512; n++) {
             memory.store(TABLES + 0x2000 + 8 * n, 8, (long) n << 21 | 0x87);
         }
+        memory.store(GDT + 8, 8, 0x00af9b000000ffffL);
+        memory.store(GDT + 16, 8, 0x00cf93000000ffffL);
+        for (int vector = 0; vector < 32; vector++) {
+            long handler = HANDLERS + 16 * vector;
+            memory.store(IDT + 16 * vector, 8, handler & 0xffff | 8 << 16 | 0x8e00L << 32 | (handler >>> 16) << 48);
+            memory.store(handler, 1, 0xf4);
+        }
         cpu = addCpu(0);
         interpreter = new Interpreter(cpu, pages);
     }
@@ -48,6 +55,12 @@ final class TestCpu {
         more.cr3 = TABLES;
         more.cr4 = Cpu.CR4_PAE | Cpu.CR4_OSFXSR;
         more.efer = Cpu.EFER_LME | Cpu.EFER_LMA;
+        more.gdtrBase = GDT;
+        more.gdtrLimit = 23;
+        more.idtrBase = IDT;
+        more.idtrLimit = 32 * 16 - 1;
+        more.selector[Cpu.CS] = 8;
+        more.selector[Cpu.SS] = 16;
         more.segmentAccess[Cpu.CS] = 0xa09b;
         more.segmentAccess[Cpu.SS] = 0xc093;
         more.updateMode();
@@ -78,6 +91,24 @@ final class TestCpu {
             }
         }
         return this;
+    }
+
+    /** The exception whose handler has halted, or -1. */
+    int vector() {
+        long handler = cpu.r[Cpu.RIP] - 1 - HANDLERS;
+        return handler >= 0 && handler < 32 * 16 && (handler & 15) == 0 ? (int) handler >>> 4 : -1;
+    }
+
+    /** The value on the stack some quadwords above the top. */
+    long stack(int quadwords) {
+        return memory.load(cpu.r[Cpu.RSP] + 8L * quadwords, 8);
+    }
+
+    /** Makes a 2 MiB page present or not. */
+    void present(long address, boolean present) {
+        long entry = TABLES + 0x2000 + 8 * (address >>> 21);
+        memory.store(entry, 8, present ? address & -1L << 21 | 0x87 : 0);
+        cpu.mmu.flushAll();
     }
 
     /** Machine code of some assembly in AT&T syntax, which starts at {@link #CODE}. */
