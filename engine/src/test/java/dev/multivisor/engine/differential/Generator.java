@@ -43,6 +43,7 @@ final class Generator {
             TestCase test = new TestCase(form, mode);
             test.code = code;
             test.instruction = template.instruction;
+            test.inBlock = v.chance(50);
             registers(test);
             floating(test);
             if (memory(test, template)) {

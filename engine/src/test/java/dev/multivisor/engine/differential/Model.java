@@ -3,8 +3,10 @@ package dev.multivisor.engine.differential;
 import dev.multivisor.api.GuestMemory;
 import dev.multivisor.engine.cpu.CodePages;
 import dev.multivisor.engine.cpu.Cpu;
+import dev.multivisor.engine.cpu.CpuFault;
 import dev.multivisor.engine.cpu.CpuReset;
 import dev.multivisor.engine.cpu.Interpreter;
+import dev.multivisor.engine.isa.Op;
 import dev.multivisor.engine.mmu.Mmu;
 import dev.multivisor.engine.mmu.PhysicalMemory;
 import java.lang.foreign.Arena;
@@ -28,6 +30,7 @@ final class Model {
     private static final int KERNEL_CS = 0x10, TR = 0x40, CS16 = 0x07, CS32 = 0x23, CS64 = 0x33, SS = 0x2b;
     private static final int DATA16 = 0x0f;
     private static final long ERROR_CODES = 1 << 8 | 1 << 10 | 1 << 11 | 1 << 12 | 1 << 13 | 1 << 14 | 1 << 17;
+    private static final int HLT = 0xf4;
     private static final int MAX_STEPS = 1000;
 
     private final Arena arena = Arena.ofAuto();
@@ -92,6 +95,7 @@ final class Model {
         put(GDT + (SS & ~7), 0x00cff3000000ffffL);
         put(GDT + (CS64 & ~7), 0x00affb000000ffffL);
         for (int vector = 0; vector < 256; vector++) {
+            ram.set(ValueLayout.JAVA_BYTE, vector * 16, (byte) HLT);
             long target = HANDLERS + vector * 16;
             put(IDT + vector * 16, target & 0xffff | KERNEL_CS << 16 | 0xee00L << 32 | (target >>> 16 & 0xffff) << 48);
             put(IDT + vector * 16 + 8, target >>> 32);
@@ -109,16 +113,40 @@ final class Model {
     Outcome run(TestCase test) {
         load(test);
         Outcome outcome = new Outcome();
+        boolean ended = test.inBlock ? block() : step(test);
+        store(test, outcome);
+        if (cpu.shutdown || !ended) {
+            outcome.vector = Outcome.TIMEOUT;
+            cpu.shutdown = false;
+        } else if (test.inBlock) {
+            afterBlock(test, outcome);
+        }
+        return outcome;
+    }
+
+    private boolean step(TestCase test) {
         int steps = 0;
         do {
             interpreter.step();
         } while (cpu.cpl == 3 && cpu.r[Cpu.RIP] == test.start() && ++steps < MAX_STEPS);
-        store(test, outcome);
-        if (cpu.shutdown || steps == MAX_STEPS) {
-            outcome.vector = Outcome.TIMEOUT;
-            cpu.shutdown = false;
+        return steps < MAX_STEPS;
+    }
+
+    /** Runs it with the INT3 that follows, or stands where it jumps to, until the handler halts. */
+    private boolean block() {
+        cpu.clearAttention();
+        interpreter.run(MAX_STEPS);
+        return cpu.halted;
+    }
+
+    /** Takes back what was only done to stop, as {@link Oracle} does. */
+    private void afterBlock(TestCase test, Outcome outcome) {
+        if (outcome.vector == CpuFault.BP && test.form.op() != Op.INT3) {
+            outcome.rip--;
+            outcome.vector = Outcome.COMPLETED;
+        } else if (outcome.vector == CpuFault.PF && outcome.rip != test.start() && outcome.cr2 == outcome.rip) {
+            outcome.vector = Outcome.COMPLETED;
         }
-        return outcome;
     }
 
     private void load(TestCase test) {

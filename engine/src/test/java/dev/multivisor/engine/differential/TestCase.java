@@ -26,6 +26,9 @@ final class TestCase {
     int patchOffset;
     byte[] patch = {};
 
+    /** Whether the interpreter runs it as one of a block, not as a single step. */
+    boolean inBlock;
+
     TestCase(Form form, int mode) {
         this.form = form;
         this.mode = mode;
@@ -50,6 +53,7 @@ final class TestCase {
         copy.fx = fx.clone();
         copy.patchOffset = patchOffset;
         copy.patch = patch.clone();
+        copy.inBlock = inBlock;
         return copy;
     }
 
@@ -70,7 +74,8 @@ final class TestCase {
     public String toString() {
         StringBuilder out = new StringBuilder();
         out.append(mode).append("-bit  ").append(HexFormat.of().formatHex(code)).append("  ")
-                .append(Disassembler.text(instruction, CODE)).append("   [").append(form.encoding()).append(']')
+                .append(Disassembler.text(instruction, CODE)).append("   [").append(form.encoding())
+                .append(inBlock ? "] in a block" : "] stepped")
                 .append("\n    flags ").append(Long.toHexString(flags)).append("  gpr");
         for (int n = 0; n < 16; n++) {
             if (gpr[n] != 0) {
