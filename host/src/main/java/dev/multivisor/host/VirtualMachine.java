@@ -42,6 +42,9 @@ public final class VirtualMachine implements AutoCloseable {
      */
     public record Settings(String name, long memory, MachineSpec spec, Console serial, Console debug) {}
 
+    /** A machine on an engine. */
+    private record Residence(LoadedEngine engine, Machine machine, List<VirtualCpu> cpus) {}
+
     private enum Phase {
         PAUSED,
         RUNNING,
@@ -50,12 +53,18 @@ public final class VirtualMachine implements AutoCloseable {
     }
 
     private final Settings settings;
-    private final LoadedEngine engine;
     private final GuestRam memory;
     private final PausableClock clock = new PausableClock();
-    private final Machine machine;
-    private final List<VirtualCpu> cpus;
+    private final Resources resources;
     private final List<Thread> threads = new ArrayList<>();
+
+    /** Held by whoever pauses, saves, moves or closes the machine, so that they take turns. Taken before the lock. */
+    private final ReentrantLock control = new ReentrantLock();
+
+    /** The machine on its present engine. Replaced by the mover while every vCPU thread waits. */
+    private volatile Residence home;
+
+    private volatile Handover handover;
 
     private final ReentrantLock lock = new ReentrantLock();
     /** Signalled when the phase changes or a vCPU comes out of the engine. */
@@ -69,14 +78,13 @@ public final class VirtualMachine implements AutoCloseable {
 
     private VirtualMachine(Settings settings, LoadedEngine engine, Boot boot) {
         this.settings = settings;
-        this.engine = engine;
         engine.retain();
         GuestRam ram = null;
         try {
             ram = GuestRam.allocate(settings.memory);
-            Resources resources = new Resources(ram, clock, settings.serial, settings.debug, List.of(), List.of());
-            machine = engine.engine().create(settings.spec, boot, resources);
-            cpus = List.copyOf(machine.cpus());
+            resources = new Resources(ram, clock, settings.serial, settings.debug, List.of(), List.of());
+            Machine machine = engine.engine().create(settings.spec, boot, resources);
+            home = new Residence(engine, machine, List.copyOf(machine.cpus()));
             memory = ram;
         } catch (Throwable e) {
             if (ram != null) {
@@ -112,7 +120,7 @@ public final class VirtualMachine implements AutoCloseable {
             clock.resume();
             changed.signalAll();
             if (threads.isEmpty()) {
-                for (int n = 0; n < cpus.size(); n++) {
+                for (int n = 0; n < cpus().size(); n++) {
                     int number = n;
                     threads.add(Thread.ofPlatform()
                             .name("vm-" + settings.name + "-cpu-" + n)
@@ -134,6 +142,7 @@ public final class VirtualMachine implements AutoCloseable {
      * @throws HostException if the engine does not let go of a vCPU; the machine then runs on
      */
     public void pause() {
+        control.lock();
         lock.lock();
         try {
             requireOpen();
@@ -147,7 +156,7 @@ public final class VirtualMachine implements AutoCloseable {
                     phase = Phase.RUNNING;
                     changed.signalAll();
                 }
-                throw new HostException("machine " + settings.name + ": " + inside + " of " + cpus.size()
+                throw new HostException("machine " + settings.name + ": " + inside + " of " + cpus().size()
                         + " vCPUs did not pause within " + KICK_DEADLINE.toSeconds() + " s");
             }
             if (phase == Phase.PAUSED) {
@@ -155,6 +164,7 @@ public final class VirtualMachine implements AutoCloseable {
             }
         } finally {
             lock.unlock();
+            control.unlock();
         }
     }
 
@@ -201,13 +211,90 @@ public final class VirtualMachine implements AutoCloseable {
      * @throws HostException unless the machine is paused
      */
     public byte[] save() {
+        control.lock();
         lock.lock();
         try {
             requireOpen();
             if (phase == Phase.RUNNING || inside > 0) {
                 throw new HostException("machine " + settings.name + ": cannot be saved while it runs");
             }
-            return machine.save();
+            return home.machine.save();
+        } finally {
+            lock.unlock();
+            control.unlock();
+        }
+    }
+
+    /** The engine that the machine is on. */
+    public LoadedEngine engine() {
+        return home.engine;
+    }
+
+    /**
+     * Warms a later {@link #handOver} up while the guest runs on: the source's saving, the target's restoring. Without it
+     * the first handover to an engine takes many times as long.
+     *
+     * @param limit how long at the most
+     * @return how long a move of a stand-in takes by now, in nanoseconds
+     */
+    public long rehearse(LoadedEngine target, Duration limit) {
+        LoadedEngine source = home.engine;
+        source.retain();
+        target.retain();
+        try {
+            return Rehearsal.run(source, target, settings.spec, limit);
+        } finally {
+            target.release();
+            source.release();
+        }
+    }
+
+    /**
+     * Moves the machine to another engine, whether it runs or is paused. Whatever fails before the commit leaves it on
+     * the engine where it was, running on if it ran.
+     *
+     * @param target where it is to go; the same one will do
+     * @param patience how long the guest may stand still; missing it gives the attempt up
+     * @return what came of it
+     * @throws HostException if the machine is closed or has ended
+     */
+    public HandoverReport handOver(LoadedEngine target, Duration patience) {
+        control.lock();
+        try {
+            Phase before = phase();
+            if (before != Phase.RUNNING && before != Phase.PAUSED) {
+                throw new HostException("machine " + settings.name + ": has ended");
+            }
+            boolean running = before == Phase.RUNNING;
+            Residence source = home;
+            Handover attempt = new Handover(running ? source.cpus.size() : 0, patience.toNanos());
+            Mover mover = new Mover(
+                    new Mover.Plan(source.engine, source.machine, target, settings.spec, resources, patience),
+                    attempt,
+                    () -> phase() == before,
+                    machine -> {
+                        home = new Residence(target, machine, List.copyOf(machine.cpus()));
+                    },
+                    lock);
+            if (running) {
+                handover = attempt;
+                kickAll();
+            }
+            try {
+                return mover.run(settings.name);
+            } finally {
+                attempt.giveUp();
+                handover = null;
+            }
+        } finally {
+            control.unlock();
+        }
+    }
+
+    private Phase phase() {
+        lock.lock();
+        try {
+            return phase;
         } finally {
             lock.unlock();
         }
@@ -215,7 +302,7 @@ public final class VirtualMachine implements AutoCloseable {
 
     /** The engine's counters for this machine. */
     public Map<String, Long> statistics() {
-        return machine.statistics();
+        return home.machine.statistics();
     }
 
     /** The guest's time. */
@@ -231,25 +318,31 @@ public final class VirtualMachine implements AutoCloseable {
     @Override
     public void close() {
         stop("closed");
+        control.lock();
         lock.lock();
         try {
             if (phase == Phase.CLOSED) {
                 return;
             }
             if (!awaitThreads()) {
-                throw new HostException("machine " + settings.name + ": " + alive + " of " + cpus.size()
+                throw new HostException("machine " + settings.name + ": " + alive + " of " + cpus().size()
                         + " vCPUs did not stop within " + KICK_DEADLINE.toSeconds() + " s");
             }
             phase = Phase.CLOSED;
         } finally {
             lock.unlock();
+            control.unlock();
         }
         try {
-            machine.close();
+            home.machine.close();
         } finally {
             memory.close();
-            engine.release();
+            home.engine.release();
         }
+    }
+
+    private List<VirtualCpu> cpus() {
+        return home.cpus;
     }
 
     private void requireOpen() {
@@ -259,7 +352,7 @@ public final class VirtualMachine implements AutoCloseable {
     }
 
     private void kickAll() {
-        cpus.forEach(VirtualCpu::kick);
+        cpus().forEach(VirtualCpu::kick);
     }
 
     private boolean awaitOutside() {
@@ -298,9 +391,9 @@ public final class VirtualMachine implements AutoCloseable {
     }
 
     private void cpuThread(int number) {
-        VirtualCpu cpu = cpus.get(number);
         try {
             while (enter()) {
+                VirtualCpu cpu = cpus().get(number);
                 Exit exit;
                 String trace = "";
                 try {
@@ -317,6 +410,10 @@ public final class VirtualMachine implements AutoCloseable {
                 if (exit.reason() != Exit.Reason.KICKED) {
                     finish(exit, number, trace);
                 }
+                Handover attempt = handover;
+                if (attempt != null) {
+                    attempt.arrive(number);
+                }
             }
         } finally {
             lock.lock();
@@ -328,7 +425,7 @@ public final class VirtualMachine implements AutoCloseable {
 
     private Exit failure(String detail) {
         return new Exit(
-                Exit.Reason.FAILED, 0, "engine " + engine.jar().version() + " failed on " + detail);
+                Exit.Reason.FAILED, 0, "engine " + home.engine.jar().version() + " failed on " + detail);
     }
 
     private static String describe(Throwable e) {

@@ -1,0 +1,115 @@
+package dev.multivisor.host;
+
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.atomic.AtomicReferenceArray;
+import java.util.function.BooleanSupplier;
+import java.util.concurrent.locks.LockSupport;
+
+/**
+ * One attempt to move a machine to another engine, seen by the vCPU threads: each comes out of the engine, arrives here and
+ * waits for the outcome. The mover, another thread, saves and restores meanwhile. Whoever is first decides: the mover
+ * commits, or a vCPU whose deadline is over gives the attempt up and runs on where it was. So a target engine
+ * that hangs holds up the mover, never the guest.
+ */
+final class Handover {
+    private enum Outcome {
+        OPEN,
+        COMMITTED,
+        GIVEN_UP
+    }
+
+    /** How long a waiting thread looks again and again before it parks; a wake-up costs some 50 µs. */
+    private static final long SPIN_NANOS = 20_000;
+
+    private final int cpus;
+    private final long patienceNanos;
+    private final AtomicInteger arrived = new AtomicInteger();
+    private final AtomicReference<Outcome> outcome = new AtomicReference<>(Outcome.OPEN);
+    private final AtomicReferenceArray<Thread> waiting;
+    private volatile long firstArrival;
+    private volatile long lastDeparture;
+
+    /**
+     * A new attempt.
+     *
+     * @param cpus how many threads will arrive
+     * @param patienceNanos how long the guest may stand still, in nanoseconds
+     */
+    Handover(int cpus, long patienceNanos) {
+        this.cpus = cpus;
+        this.patienceNanos = patienceNanos;
+        waiting = new AtomicReferenceArray<>(cpus);
+    }
+
+    // ---- vCPU threads ----
+
+    /** A vCPU is out of the engine; returns when it is decided where it goes on. */
+    void arrive(int cpu) {
+        long now = System.nanoTime();
+        waiting.set(cpu, Thread.currentThread());
+        if (arrived.getAndIncrement() == 0) {
+            firstArrival = now;
+        }
+        long deadline = now + patienceNanos;
+        while (outcome.get() == Outcome.OPEN) {
+            long left = deadline - System.nanoTime();
+            if (left <= 0) {
+                outcome.compareAndSet(Outcome.OPEN, Outcome.GIVEN_UP);
+            } else if (patienceNanos - left < SPIN_NANOS) {
+                Thread.onSpinWait();
+            } else {
+                LockSupport.parkNanos(this, left);
+            }
+        }
+        lastDeparture = System.nanoTime();
+    }
+
+    // ---- The mover ----
+
+    /**
+     * Waits until every vCPU has arrived.
+     *
+     * @param limitNanos how long, in nanoseconds
+     * @param running whether the machine still runs, so that they can be expected
+     * @return false if one did not come in time, or the attempt was given up
+     */
+    boolean gathered(long limitNanos, BooleanSupplier running) {
+        long start = System.nanoTime();
+        while (arrived.get() < cpus) {
+            if (outcome.get() != Outcome.OPEN || System.nanoTime() - start > limitNanos || !running.getAsBoolean()) {
+                return false;
+            }
+            Thread.onSpinWait();
+        }
+        return outcome.get() == Outcome.OPEN;
+    }
+
+    /**
+     * Decides that the vCPUs go on with the target, unless they have given the attempt up. They do so after
+     * {@link #release}.
+     */
+    boolean decide() {
+        return outcome.compareAndSet(Outcome.OPEN, Outcome.COMMITTED);
+    }
+
+    /** Decides that the vCPUs go on as they were, unless it is decided otherwise, and lets them go. */
+    void giveUp() {
+        if (outcome.compareAndSet(Outcome.OPEN, Outcome.GIVEN_UP)) {
+            release();
+        }
+    }
+
+    /** Wakes the waiting threads. One that is entered too late for this sees the outcome before it parks. */
+    void release() {
+        for (int cpu = 0; cpu < cpus; cpu++) {
+            LockSupport.unpark(waiting.get(cpu));
+        }
+    }
+
+    /** How long the guest stood still until now, or until it went on, in nanoseconds. */
+    long stoppedNanos() {
+        long end = lastDeparture;
+        return firstArrival == 0 ? 0 : (end == 0 ? System.nanoTime() : end) - firstArrival;
+    }
+}

@@ -1,0 +1,153 @@
+package dev.multivisor.host;
+
+import dev.multivisor.api.EngineException;
+import dev.multivisor.api.Machine;
+import dev.multivisor.api.MachineSpec;
+import dev.multivisor.api.Resources;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.locks.Lock;
+import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
+
+/**
+ * Carries out one {@link Handover}: gathers the vCPUs, saves the machine on the source, restores it on the target and
+ * commits. Does so on a thread of its own, so that an engine that never answers holds up neither the guest nor
+ * whoever asked; such a thread is left behind and clears up should the engine ever come back.
+ */
+final class Mover {
+    /** How long vCPUs may take to come out before they count as lost; longer than any patience with a pause. */
+    private static final Duration GATHERING = Duration.ofSeconds(2);
+
+    /** What is to be done. */
+    record Plan(
+            LoadedEngine from,
+            Machine machine,
+            LoadedEngine to,
+            MachineSpec spec,
+            Resources resources,
+            Duration patience) {}
+
+    private final Plan plan;
+    private final Handover attempt;
+    private final BooleanSupplier expected;
+    private final Consumer<Machine> commit;
+    private final Lock lock;
+    private volatile String step = "gathering the vCPUs";
+    private long save;
+    private long restore;
+    private int stateBytes;
+
+    /**
+     * A mover for one attempt.
+     *
+     * @param expected whether the machine is still in the phase in which the attempt began
+     * @param commit makes the target's machine the one that runs; called with the lock held
+     * @param lock what a vCPU thread takes before it looks for its engine
+     */
+    Mover(Plan plan, Handover attempt, BooleanSupplier expected, Consumer<Machine> commit, Lock lock) {
+        this.plan = plan;
+        this.attempt = attempt;
+        this.expected = expected;
+        this.commit = commit;
+        this.lock = lock;
+    }
+
+    HandoverReport run(String name) {
+        plan.to.retain();
+        CompletableFuture<HandoverReport> result = new CompletableFuture<>();
+        Thread.ofPlatform().name("vm-" + name + "-mover").daemon(true).start(() -> result.complete(move()));
+        try {
+            Duration limit = GATHERING.plus(plan.patience).plus(GATHERING);
+            return result.get(limit.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (TimeoutException e) {
+            return report("no answer while " + step);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            attempt.giveUp();
+            return report("interrupted while " + step);
+        } catch (ExecutionException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    private HandoverReport move() {
+        Machine target = null;
+        boolean committed = false;
+        String reason;
+        try {
+            target = transfer();
+            committed = commit(target);
+            reason = committed ? "" : "the guest would have stood still for longer than " + plan.patience.toNanos() / 1000 + " µs";
+        } catch (EngineException | HostException e) {
+            reason = e.getMessage();
+        } catch (Throwable e) {
+            // Whatever an engine throws, the guest goes on at the source.
+            reason = "failed while " + step + ": " + e;
+        } finally {
+            attempt.giveUp();
+        }
+        HandoverReport report = report(reason);
+        discard(committed ? plan.machine : target, committed ? plan.from : plan.to);
+        return report;
+    }
+
+    private Machine transfer() {
+        if (!attempt.gathered(GATHERING.toNanos(), expected)) {
+            throw new HostException("the vCPUs did not come out of engine " + plan.from.jar().version() + " in time");
+        }
+        step = "saving on engine " + plan.from.jar().version();
+        long start = System.nanoTime();
+        byte[] state = plan.machine.save();
+        stateBytes = state.length;
+        long saved = System.nanoTime();
+        save = saved - start;
+        step = "restoring on engine " + plan.to.jar().version();
+        Machine target = plan.to.engine().restore(plan.spec, state, plan.resources);
+        restore = System.nanoTime() - saved;
+        step = "committing";
+        return target;
+    }
+
+    private boolean commit(Machine target) {
+        lock.lock();
+        try {
+            if (!attempt.decide()) {
+                return false;
+            }
+            commit.accept(target);
+        } finally {
+            lock.unlock();
+        }
+        attempt.release();
+        return true;
+    }
+
+    private static void discard(Machine machine, LoadedEngine engine) {
+        try {
+            if (machine != null) {
+                machine.close();
+            }
+        } catch (RuntimeException e) {
+            System.getLogger(Mover.class.getName())
+                    .log(System.Logger.Level.WARNING, "engine " + engine.jar().version() + " failed to close a machine", e);
+        } finally {
+            engine.release();
+        }
+    }
+
+    private HandoverReport report(String reason) {
+        return new HandoverReport(
+                plan.from.jar().version(),
+                plan.to.jar().version(),
+                reason.isEmpty(),
+                reason,
+                attempt.stoppedNanos(),
+                save,
+                restore,
+                stateBytes);
+    }
+}
