@@ -1,0 +1,132 @@
+package dev.multivisor.host;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.multivisor.host.FakeEngine.Recipe;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Map;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Moving a machine, and what must hold whatever the engines do: it is on exactly one of them, and runs there. */
+@Timeout(60)
+class HandoverTest {
+    private static final Duration PATIENCE = Duration.ofSeconds(2);
+
+    @TempDir
+    Path folder;
+
+    private LoadedEngine source;
+
+    @BeforeEach
+    void load() throws Exception {
+        source = load("1.0");
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2, 5})
+    void movesThereAndBackWhileItRuns(int cpus) throws Exception {
+        LoadedEngine target = load("2.0");
+        try (VirtualMachine machine = machine(cpus, "idle")) {
+            machine.start();
+            for (int n = 0; n < 50; n++) {
+                LoadedEngine to = n % 2 == 0 ? target : source;
+                HandoverReport report = machine.handOver(to, PATIENCE);
+                assertTrue(report.committed(), report.reason());
+                assertEquals(to.jar().version(), report.to());
+                assertSame(to, machine.engine());
+                assertRuns(machine);
+            }
+        }
+    }
+
+    @Test
+    void movesWhilePaused() throws Exception {
+        LoadedEngine target = load("2.0");
+        try (VirtualMachine machine = machine(2, "idle")) {
+            machine.start();
+            assertRuns(machine);
+            machine.pause();
+            assertTrue(machine.handOver(target, PATIENCE).committed());
+            assertEquals(0, machine.statistics().get("rounds"));
+            machine.resume();
+            assertRuns(machine);
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "2-refuses | state: section 'cpu': field 'rip': cannot be taken",
+                "2-throws | failed while restoring on engine 2-throws: java.lang.IllegalStateException: boom",
+                "2-exhausts | failed while restoring on engine 2-exhausts: java.lang.OutOfMemoryError: as a test",
+                "2-late | the guest would have stood still for longer than 100000 µs",
+                "2-hangs | no answer while restoring on engine 2-hangs"
+            })
+    void aTargetThatFailsLeavesItWhereItWas(String version, String reason) throws Exception {
+        LoadedEngine target = load(version);
+        try (VirtualMachine machine = machine(2, "idle")) {
+            machine.start();
+            assertRuns(machine);
+            HandoverReport report = machine.handOver(target, Duration.ofMillis(100));
+            assertFalse(report.committed());
+            assertEquals(reason, report.reason());
+            assertSame(source, machine.engine());
+            assertRuns(machine);
+            assertTrue(machine.handOver(load("2.0"), PATIENCE).committed());
+            assertRuns(machine);
+        }
+    }
+
+    @Test
+    void aSourceThatCannotSaveKeepsIt() throws Exception {
+        try (VirtualMachine machine = machine(1, "save-throws")) {
+            machine.start();
+            HandoverReport report = machine.handOver(load("2.0"), PATIENCE);
+            assertEquals(
+                    "failed while saving on engine 1.0: java.lang.IllegalStateException: cannot save", report.reason());
+            assertRuns(machine);
+        }
+    }
+
+    @Test
+    void refusesAMachineThatHasEnded() throws Exception {
+        try (VirtualMachine machine = machine(1, "power-off")) {
+            machine.start();
+            machine.await();
+            assertThrows(HostException.class, () -> machine.handOver(load("2.0"), PATIENCE));
+        }
+    }
+
+    private LoadedEngine load(String version) throws Exception {
+        Path jar = FakeEngine.build(folder, Recipe.good(version));
+        return LoadedEngine.load(EngineJar.read(jar), folder.resolve("cache"));
+    }
+
+    private VirtualMachine machine(int cpus, String mode) {
+        return VirtualMachine.create(
+                source, VirtualMachineTest.settings(cpus, Map.of("mode", mode)), VirtualMachineTest.boot());
+    }
+
+    /** Every vCPU comes into its engine again after a pause. */
+    private static void assertRuns(VirtualMachine machine) throws InterruptedException {
+        long before = machine.statistics().get("rounds");
+        machine.pause();
+        machine.resume();
+        for (int n = 0; machine.statistics().get("rounds") <= before; n++) {
+            assertTrue(n < 1000, "no vCPU runs");
+            Thread.sleep(10);
+        }
+    }
+}
