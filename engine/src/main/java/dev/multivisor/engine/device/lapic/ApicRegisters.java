@@ -99,15 +99,27 @@ final class ApicRegisters {
         return read(apic, register) & 0xffffffffL;
     }
 
+    /** Bits that can be written in x2APIC mode; others raise #GP (11.12.1.3). */
+    private static long writable(int register) {
+        return switch (register) {
+            case TPR, SELF_IPI -> 0xff;
+            case EOI, ESR -> 0;
+            case SVR -> 0x3ff;
+            case DIVIDE -> 0xb;
+            case ICR_LOW -> 0xffffffff_000cdfffL;
+            case INITIAL_COUNT -> 0xffffffffL;
+            default -> 0x7ffff;
+        };
+    }
+
     static void writeMsr(LocalApic apic, int register, long value) {
+        if ((value & ~writable(register)) != 0) {
+            throw InvalidMsrException.INSTANCE;
+        }
         if (register == ICR_LOW) {
             apic.command(value);
             apic.send();
             return;
-        }
-        boolean reserved = value >>> 32 != 0 || (register == EOI || register == ESR) && value != 0;
-        if (reserved) {
-            throw InvalidMsrException.INSTANCE;
         }
         if (register == SELF_IPI) {
             apic.sendSelf((int) value & 0xff);

@@ -15,6 +15,7 @@ final class ApicTimer {
     private final int cpu;
     private final GuestTime time;
     private final TscTime tsc;
+    private final Runnable onEarlier;
     private int mode;
     private int divide;
     private int initialCount;
@@ -22,10 +23,12 @@ final class ApicTimer {
     private long deadline = Timers.NEVER;
     private long tscDeadline;
 
-    ApicTimer(int cpu, GuestTime time, TscTime tsc) {
+    /** A timer as after reset, whose vCPU is told when the deadline has become earlier. */
+    ApicTimer(int cpu, GuestTime time, TscTime tsc, Runnable onEarlier) {
         this.cpu = cpu;
         this.time = time;
         this.tsc = tsc;
+        this.onEarlier = onEarlier;
     }
 
     void reset() {
@@ -61,6 +64,14 @@ final class ApicTimer {
         }
     }
 
+    private void arm(long at) {
+        boolean earlier = at < deadline;
+        deadline = at;
+        if (earlier) {
+            onEarlier.run();
+        }
+    }
+
     private long period() {
         return (initialCount & 0xffffffffL) << shift();
     }
@@ -73,7 +84,7 @@ final class ApicTimer {
     private void rearm() {
         if (mode == ONE_SHOT && initialCount != 0 && start + period() > time.now()
                 || mode == PERIODIC && initialCount != 0) {
-            deadline = start + period();
+            arm(start + period());
         } else if (mode != TSC_DEADLINE) {
             deadline = Timers.NEVER;
         }
@@ -104,7 +115,7 @@ final class ApicTimer {
         }
         initialCount = value;
         start = time.now();
-        deadline = value == 0 ? Timers.NEVER : start + period();
+        arm(value == 0 ? Timers.NEVER : start + period());
     }
 
     int currentCount() {
@@ -134,7 +145,7 @@ final class ApicTimer {
 
     void tscChanged() {
         if (mode == TSC_DEADLINE) {
-            deadline = tscDeadline == 0 ? Timers.NEVER : tsc.nanos(cpu, tscDeadline);
+            arm(tscDeadline == 0 ? Timers.NEVER : tsc.nanos(cpu, tscDeadline));
         }
     }
 

@@ -78,7 +78,7 @@ public final class LocalApic {
     LocalApic(int cpu, LocalApics bus, GuestTime time, TscTime tsc) {
         this.cpu = cpu;
         this.bus = bus;
-        timer = new ApicTimer(cpu, time, tsc);
+        timer = new ApicTimer(cpu, time, tsc, () -> bus.wake(cpu));
         base = LocalApics.ADDRESS | BASE_ENABLE | (cpu == 0 ? BASE_BSP : 0);
         lvt = new int[LVTS];
         irr = new VectorSet();
@@ -106,7 +106,7 @@ public final class LocalApic {
         esr = state.esr();
         errors.set(state.errors());
         icr = state.icr();
-        timer = new ApicTimer(cpu, time, tsc);
+        timer = new ApicTimer(cpu, time, tsc, () -> bus.wake(cpu));
         timer.restore(lvt[LVT_TIMER], state);
         events.set(StateCheck.range(name + "events", state.events(), 0, 7));
         startupVector = StateCheck.range(name + "startupVector", state.startupVector(), 0, 0xff);
