@@ -15,7 +15,7 @@ import java.util.concurrent.ConcurrentLinkedQueue;
  * taken up when the vCPU leaves its block, which it is asked to do.
  */
 final class BlockCache {
-    private static final int MAX_INSTRUCTIONS = 64;
+    static final int MAX_INSTRUCTIONS = 64;
     private static final int MAX_BYTES = MAX_INSTRUCTIONS * Decoder.MAX_LENGTH;
 
     /** Instructions in all blocks after which everything is dropped: some 200 bytes each. */

@@ -158,8 +158,14 @@ public final class Cpu {
     /** What CPUID shows. Set by the machine before the vCPU runs. */
     public CpuModel model = CpuModel.DEFAULT;
 
-    /** Instructions completed since reset. */
+    /** Instructions completed since reset; those of the block being executed are added at its end. */
     public long instructions;
+
+    /**
+     * Whether {@link #instructions} is exact now. If not, an access to a device throws {@link CpuFault#DEVICE} before it
+     * has done anything, and the loop executes the instruction again with the exact count.
+     */
+    public boolean exact = true;
 
     public final Mmu mmu;
 

@@ -14,6 +14,9 @@ public final class CpuFault extends RuntimeException {
     /** Exception vectors. */
     public static final int SS = 12, GP = 13, PF = 14, MF = 16, AC = 17, MC = 18, XM = 19;
 
+    /** No exception: an access to a device where the count of instructions is not exact. See {@link Cpu#exact}. */
+    public static final int DEVICE = 255;
+
     /** Its vector, 0 to 31. */
     public int vector;
 

@@ -59,5 +59,8 @@ final class Hot {
     static final int SETCC_R = 296, SETCC_M = 297, NOP = 298, MUL64_R = 299, MUL64_M = 300, BSWAP64 = 301,
             BSWAP32 = 302;
 
+    /** Reached for a device when it was executed last. */
+    static final int DEVICE = 303;
+
     private Hot() {}
 }

@@ -33,6 +33,9 @@ public final class Interpreter {
     /** {@link #loop} ends when so many instructions are done. */
     private long end;
 
+    /** A repeated string instruction was left before its end, so that the machine can look at the clock. */
+    private boolean unfinished;
+
     private long context;
 
     /** The linear base of code: 0 in 64-bit mode. */
@@ -56,6 +59,23 @@ public final class Interpreter {
      * instruction boundary, never in an interrupt shadow.
      */
     public void run(long budget) {
+        run(budget, 0);
+    }
+
+    /**
+     * As {@link #run}, but ends after so many instructions exactly, however they are cut into blocks; one more only
+     * where that would be in an interrupt shadow.
+     */
+    public void runExactly(long budget) {
+        run(budget, BlockCache.MAX_INSTRUCTIONS);
+    }
+
+    /**
+     * Runs.
+     *
+     * @param reserve instructions before the end from which on blocks are not followed; 0 if the end need not be exact
+     */
+    private void run(long budget, int reserve) {
         long end = cpu.instructions + budget;
         if (end < 0) {
             end = Long.MAX_VALUE;
@@ -63,11 +83,12 @@ public final class Interpreter {
         cache.enter();
         try {
             cpu.mmu.handleRequests();
-            while (cpu.instructions < end && !cpu.halted && !cpu.attention()) {
-                advance(end);
+            unfinished = false;
+            while (cpu.instructions < end && !cpu.halted && !cpu.attention() && !unfinished) {
+                advance(end, reserve);
             }
             while (cpu.interruptShadow && !cpu.halted) {
-                advance(end);
+                advance(end, reserve);
             }
         } finally {
             cache.leave();
@@ -85,15 +106,22 @@ public final class Interpreter {
         }
     }
 
-    private void advance(long end) {
+    private void advance(long end, int reserve) {
         if (special()) {
             one();
             return;
         }
         try {
             refresh();
-            loop(find(cpu.r[RIP] + codeBase), end);
+            Block block = find(cpu.r[RIP] + codeBase);
+            if (reserve != 0 && block.count > end - cpu.instructions) {
+                block = cache.single(block);
+            }
+            cpu.exact = false;
+            loop(block, end - reserve);
+            cpu.exact = true;
         } catch (CpuFault fault) {
+            cpu.exact = true;
             Exceptions.deliver(cpu, fault);
         }
     }
@@ -123,9 +151,12 @@ public final class Interpreter {
             Block block = cache.single(find(cpu.r[RIP] + codeBase));
             long next = cpu.instructions + 1;
             cpu.systemFlags &= ~Cpu.RF;
+            cpu.exact = false;
             loop(block, next);
+            cpu.exact = true;
             DebugTraps.afterInstruction(cpu, block.first.instruction, stepped);
         } catch (CpuFault fault) {
+            cpu.exact = true;
             Exceptions.deliver(cpu, fault);
         }
     }
@@ -568,6 +599,10 @@ public final class Interpreter {
                             cpu.instructions--;
                             break block;
                         }
+                        case DEVICE -> {
+                            device(s, start);
+                            return;
+                        }
                         case GENERAL_END, GENERAL_FALL, REPEATED -> {
                             if (general(s, start)) {
                                 return;
@@ -602,11 +637,37 @@ public final class Interpreter {
             }
         } catch (CpuFault fault) {
             if (s != null) {
+                if (fault.vector == CpuFault.DEVICE) {
+                    s.code = DEVICE;
+                    device(s, r[RIP] - s.offset);
+                    return;
+                }
                 cpu.instructions += s.done - 1;
                 asStackFault(cpu, s.instruction, fault);
             }
             throw fault;
         }
+    }
+
+    /**
+     * Executes an instruction that was seen to reach for a device, and leaves its block after it: the device may look
+     * at the time, which may be the count of instructions, and may want the CPU's attention.
+     */
+    private void device(Step s, long start) {
+        Cpu cpu = this.cpu;
+        cpu.r[RIP] = start + s.offset;
+        cpu.instructions += s.done - 1;
+        cpu.exact = true;
+        try {
+            Dispatch.execute(cpu, s.instruction);
+        } catch (CpuFault fault) {
+            asStackFault(cpu, s.instruction, fault);
+            throw fault;
+        }
+        if (!Specializer.setsRip(s.instruction)) {
+            cpu.advance(s.instruction);
+        }
+        cpu.instructions++;
     }
 
     /**
@@ -620,13 +681,16 @@ public final class Interpreter {
         cpu.r[RIP] = start + s.offset;
         // Some look at the time, which may be the count of instructions.
         cpu.instructions += s.done - 1;
+        cpu.exact = true;
         try {
             Dispatch.execute(cpu, s.instruction);
         } finally {
+            cpu.exact = false;
             cpu.instructions -= s.done - 1;
         }
         if (code == REPEATED && cpu.r[RIP] == start + s.offset) {
             cpu.instructions += s.done - 1;
+            unfinished = true;
             return true;
         }
         if (code == GENERAL_FALL) {

@@ -59,6 +59,7 @@ final class Board {
     private final KvmClock kvmClock;
     private final PortBus ports = new PortBus();
     private final PciBus pci;
+    private boolean connected;
 
     /** How the board reaches the machine around it. */
     record Wiring(MachineControl control, IntConsumer wake) {}
@@ -143,7 +144,14 @@ final class Board {
     private void start() {
         Cpu first = cpus.get(0);
         time.count(() -> first.instructions);
-        serial.listen();
+    }
+
+    /** Takes input from now on: not while building, so that a restored machine that never runs takes none. */
+    void connectConsole() {
+        if (!connected) {
+            connected = true;
+            serial.listen();
+        }
     }
 
     List<Cpu> cpus() {

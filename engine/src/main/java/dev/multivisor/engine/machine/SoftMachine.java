@@ -89,6 +89,11 @@ public final class SoftMachine implements Machine {
         }
     }
 
+    /** Before the first instruction: from now on the guest takes what comes from outside. */
+    void connect() {
+        board.connectConsole();
+    }
+
     /** Fires what is due for a vCPU. */
     void serveTimers(int cpu) {
         long now = board.time.now();
@@ -98,16 +103,29 @@ public final class SoftMachine implements Machine {
         }
     }
 
+    /** Whether time passes by instructions. */
+    boolean counted() {
+        return board.time.counted();
+    }
+
+    /** How many instructions may be executed before counted time has reached a vCPU's next deadline; at least one. */
+    long instructionsToDeadline(int cpu) {
+        long left = nextDeadline(cpu) - board.time.now();
+        return Math.max(1, Math.ceilDiv(left, MachineTime.NANOS_PER_INSTRUCTION));
+    }
+
+    private long nextDeadline(int cpu) {
+        long deadline = board.apic(cpu).nextDeadline();
+        return cpu == 0 ? Math.min(deadline, board.timers.next()) : deadline;
+    }
+
     /**
      * Parks the calling vCPU thread until its attention is wanted or its next deadline has come.
      *
      * @param deaf whether no interrupt can wake it, so that only the board's timers count
      */
     void sleepUntilDeadline(int cpu, boolean deaf, BooleanSupplier attention) {
-        long deadline = deaf ? Long.MAX_VALUE : board.apic(cpu).nextDeadline();
-        if (cpu == 0) {
-            deadline = Math.min(deadline, board.timers.next());
-        }
+        long deadline = deaf ? cpu == 0 ? board.timers.next() : Long.MAX_VALUE : nextDeadline(cpu);
         if (board.time.counted() && deadline != Long.MAX_VALUE) {
             board.time.skipTo(deadline);
         } else if (attention.getAsBoolean()) {

@@ -18,8 +18,11 @@ import java.util.concurrent.locks.LockSupport;
  * that nothing is overlooked.
  */
 final class Vcpu implements VirtualCpu {
-    /** Instructions between two looks at the clock: about a tenth of a millisecond. */
+    /** Instructions between two looks at the host's clock: about a tenth of a millisecond. */
     private static final long SLICE = 10_000;
+
+    /** Instructions in one go while the clock is the count of instructions. */
+    private static final long COUNTED_SLICE = 10_000_000;
 
     private final SoftMachine machine;
     private final Cpu cpu;
@@ -29,6 +32,10 @@ final class Vcpu implements VirtualCpu {
     private final AtomicBoolean running = new AtomicBoolean();
     private volatile Thread thread;
     private volatile boolean dead;
+
+    /** The count of instructions at which {@link #runFor} ends. */
+    private long end = Long.MAX_VALUE;
+
     /** Set by {@link #wake}, unlike attention, which is also drawn to what can wait until the vCPU wakes up. */
     private volatile boolean woken;
 
@@ -67,6 +74,9 @@ final class Vcpu implements VirtualCpu {
         }
         thread = Thread.currentThread();
         try {
+            if (cpu.number == 0) {
+                machine.connect();
+            }
             return loop();
         } finally {
             thread = null;
@@ -74,11 +84,21 @@ final class Vcpu implements VirtualCpu {
         }
     }
 
+    /** Runs for so many instructions, exactly if the clock is their count, or until something happens. For tests. */
+    Exit runFor(long instructions) {
+        end = cpu.instructions + instructions;
+        try {
+            return run();
+        } finally {
+            end = Long.MAX_VALUE;
+        }
+    }
+
     private Exit loop() {
         while (true) {
             woken = false;
             cpu.clearAttention();
-            if (kicked.compareAndSet(true, false)) {
+            if (kicked.compareAndSet(true, false) || cpu.instructions >= end) {
                 return new Exit(Exit.Reason.KICKED, 0, "");
             }
             Exit exit = machine.exit();
@@ -96,11 +116,21 @@ final class Vcpu implements VirtualCpu {
                 deliver();
             }
             cpu.interruptWindow = apic.pending();
-            interpreter.run(SLICE);
+            execute();
             if (cpu.shutdown) {
                 machine.finish(new Exit(Exit.Reason.TRIPLE_FAULT, 0, "vCPU " + cpu.number + " at RIP 0x"
                         + Long.toHexString(cpu.r[Cpu.RIP])));
             }
+        }
+    }
+
+    /** A slice: in counted time it ends at the next deadline to the instruction, wherever blocks are cut. */
+    private void execute() {
+        if (machine.counted()) {
+            long slice = Math.min(COUNTED_SLICE, machine.instructionsToDeadline(cpu.number));
+            interpreter.runExactly(Math.min(slice, end - cpu.instructions));
+        } else {
+            interpreter.run(SLICE);
         }
     }
 

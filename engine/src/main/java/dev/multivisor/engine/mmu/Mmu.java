@@ -235,12 +235,15 @@ public final class Mmu {
         if ((linear & 4095) + size <= 4096) {
             long physical = translations.translate(set, linear, Tlb.READ);
             checkAlignment(linear, size);
+            checkCount(physical);
             value = memory.load(cpu.number, physical, size);
         } else {
             int first = 4096 - (int) (linear & 4095);
             long low = translations.translate(set, linear, Tlb.READ);
             long high = translations.translate(set, nextPage(linear), Tlb.READ);
             checkAlignment(linear, size);
+            checkCount(low);
+            checkCount(high);
             value = 0;
             for (int n = 0; n < size; n++) {
                 value |= memory.load(cpu.number, n < first ? low + n : high + n - first, 1) << n * 8;
@@ -257,18 +260,28 @@ public final class Mmu {
         if ((linear & 4095) + size <= 4096) {
             long physical = translations.translate(set, linear, Tlb.WRITE);
             checkAlignment(linear, size);
+            checkCount(physical);
             memory.store(cpu.number, physical, size, value);
         } else {
             int first = 4096 - (int) (linear & 4095);
             long low = translations.translate(set, linear, Tlb.WRITE);
             long high = translations.translate(set, nextPage(linear), Tlb.WRITE);
             checkAlignment(linear, size);
+            checkCount(low);
+            checkCount(high);
             for (int n = 0; n < size; n++) {
                 memory.store(cpu.number, n < first ? low + n : high + n - first, 1, value >>> n * 8);
             }
         }
         if (breakpoints.any) {
             pendingDebug |= breakpoints.hits(linear, size, true);
+        }
+    }
+
+    /** Before an access that may be a device's, which may look at the count of instructions. */
+    private void checkCount(long physical) {
+        if (!cpu.exact && memory.ramOffset(physical) < 0) {
+            throw cpu.fault(CpuFault.DEVICE);
         }
     }
 
