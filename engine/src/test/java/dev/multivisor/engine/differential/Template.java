@@ -115,7 +115,7 @@ final class Template {
         if (instruction.form != form) {
             return null;
         }
-        locate(code, at, mode);
+        locate(code, at);
         if (form.op() == Op.ENTER) {
             code[instruction.length - 1] = (byte) (v.chance(70) ? v.below(4) : v.below(64));
             instruction = decoder.decode(code, 0, code.length, mode);
@@ -174,7 +174,7 @@ final class Template {
     }
 
     /** Finds the displacement by the rules of ModRM and SIB. */
-    private void locate(byte[] code, int at, int mode) {
+    private void locate(byte[] code, int at) {
         if (offset) {
             displacementAt = at;
             displacementSize = instruction.addressSize;
