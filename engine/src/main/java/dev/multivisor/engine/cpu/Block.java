@@ -58,6 +58,9 @@ final class Block {
         context = -1;
         for (Step s = first; s != null; s = s.following) {
             s.code = Hot.EXIT;
+            // Blocks that are dropped must not keep others from being collected.
+            s.likely = NONE;
+            s.other = NONE;
         }
         if (single != null) {
             single.drop();

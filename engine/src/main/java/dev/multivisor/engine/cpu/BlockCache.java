@@ -18,9 +18,6 @@ final class BlockCache {
     static final int MAX_INSTRUCTIONS = 64;
     private static final int MAX_BYTES = MAX_INSTRUCTIONS * Decoder.MAX_LENGTH;
 
-    /** Instructions in all blocks after which everything is dropped: some 200 bytes each. */
-    private static final int CAPACITY = 500_000;
-
     /** Blocks of one page by the 64-byte granule that they start in. */
     private static final class Page {
         final Block[] granules = new Block[64];
@@ -94,7 +91,7 @@ final class BlockCache {
         if (memory.ramOffset(physical) < 0) {
             return uncached(linear, physical, codeSize);
         }
-        if (instructions > CAPACITY) {
+        if (instructions > pages.capacity()) {
             clear();
         }
         Page page = page(physical >>> 12);

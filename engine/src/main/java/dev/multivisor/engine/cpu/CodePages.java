@@ -11,6 +11,9 @@ import java.util.concurrent.CopyOnWriteArrayList;
  * is watched while any cache has blocks of it.
  */
 public final class CodePages {
+    /** Decoded instructions of a machine, some 200 bytes each, and the least that a vCPU has of them. */
+    private static final int CAPACITY = 1_000_000, LEAST = 20_000;
+
     private final PhysicalMemory memory;
     private final List<BlockCache> caches = new CopyOnWriteArrayList<>();
     private final Map<Long, Integer> users = new HashMap<>();
@@ -22,6 +25,11 @@ public final class CodePages {
 
     void add(BlockCache cache) {
         caches.add(cache);
+    }
+
+    /** How many decoded instructions a cache may hold before it drops all. */
+    int capacity() {
+        return Math.max(LEAST, CAPACITY / caches.size());
     }
 
     private void written(long physical, int size) {

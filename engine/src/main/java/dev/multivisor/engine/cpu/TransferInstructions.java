@@ -120,20 +120,38 @@ public final class TransferInstructions {
         }
     }
 
-    /** In virtual-8086 mode PUSHF and POPF need IOPL 3 (there are no virtual-mode extensions). */
-    private static void checkVirtual(Cpu cpu) {
-        if (cpu.virtual8086() && (cpu.systemFlags & Cpu.IOPL) != Cpu.IOPL) {
+    /**
+     * Whether PUSHF and POPF take VIF for IF: in virtual-8086 mode below IOPL 3 with CR4.VME (Intel SDM vol. 3, 20.3).
+     * Without it they raise #GP(0) there.
+     */
+    private static boolean virtualInterrupts(Cpu cpu, Instruction i) {
+        if (!cpu.virtual8086() || (cpu.systemFlags & Cpu.IOPL) == Cpu.IOPL) {
+            return false;
+        }
+        if ((cpu.cr4 & Cpu.CR4_VME) == 0 || i.operandSize != 2) {
             throw cpu.fault(CpuFault.GP);
         }
+        return true;
     }
 
     private static void pushf(Cpu cpu, Instruction i) {
-        checkVirtual(cpu);
-        Stack.push(cpu, i.operandSize, cpu.flags() & ~(Cpu.VM | Cpu.RF));
+        long flags = cpu.flags() & ~(Cpu.VM | Cpu.RF);
+        if (virtualInterrupts(cpu, i)) {
+            flags = flags & ~Cpu.IF | Cpu.IOPL | ((flags & Cpu.VIF) != 0 ? Cpu.IF : 0);
+        }
+        Stack.push(cpu, i.operandSize, flags);
     }
 
     private static void popf(Cpu cpu, Instruction i) {
-        checkVirtual(cpu);
+        boolean virtual = virtualInterrupts(cpu, i);
+        if (virtual) {
+            long value = Stack.peek(cpu, 2, 0);
+            boolean enable = (value & Cpu.IF) != 0;
+            if ((value & Cpu.TF) != 0 || enable && (cpu.systemFlags & Cpu.VIP) != 0) {
+                throw cpu.fault(CpuFault.GP);
+            }
+            cpu.systemFlags = enable ? cpu.systemFlags | Cpu.VIF : cpu.systemFlags & ~Cpu.VIF;
+        }
         long value = Stack.pop(cpu, i.operandSize);
         int change = Cpu.TF | Cpu.DF | Cpu.NT;
         if (i.operandSize > 2) {
