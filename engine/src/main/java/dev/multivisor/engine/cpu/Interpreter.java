@@ -2,15 +2,11 @@ package dev.multivisor.engine.cpu;
 
 import static dev.multivisor.engine.cpu.Hot.*;
 
-import dev.multivisor.engine.isa.Form;
-import dev.multivisor.engine.isa.Instruction;
 import java.lang.invoke.VarHandle;
-import java.util.Arrays;
 
 /**
  * Executes guest instructions. Decoded {@link Block}s follow each other by links, which are checked by the linear
- * address and by a number, the context, that stands for everything else on which the meaning of an address
- * depends: translations, code size, user or supervisor.
+ * address and the {@link CodeLookup}'s context.
  *
  * <p>The loop is one method with a large switch. Frequent forms have small methods that the JVM's compiler inlines; all
  * others go to {@link Dispatch}. RIP is stored only where it can be seen: before a form that can fault, and at the
@@ -21,14 +17,10 @@ import java.util.Arrays;
  */
 public final class Interpreter {
     private static final int RIP = Cpu.RIP;
-    private static final long LOW = 0xffffffffL;
-
-    /** Entries of the jump cache. */
-    private static final int JUMPS = 1 << 14;
 
     private final Cpu cpu;
     private final BlockCache cache;
-    private final Block[] jumps = new Block[JUMPS];
+    private final CodeLookup lookup;
 
     /** {@link #loop} ends when so many instructions are done. */
     private long end;
@@ -36,22 +28,11 @@ public final class Interpreter {
     /** A repeated string instruction was left before its end, so that the machine can look at the clock. */
     private boolean unfinished;
 
-    private long context;
-
-    /** The linear base of code: 0 in 64-bit mode. */
-    private long codeBase;
-
-    /** Counts reloads of CS to another base or limit outside 64-bit mode, which change the context too. */
-    private int codeSegments;
-
-    private long lastBase;
-    private int lastLimit;
-
     /** An interpreter for a vCPU of the machine whose code pages are given. */
     public Interpreter(Cpu cpu, CodePages pages) {
         this.cpu = cpu;
         cache = new BlockCache(cpu, pages);
-        Arrays.fill(jumps, Block.NONE);
+        lookup = new CodeLookup(cpu, cache);
     }
 
     /**
@@ -70,11 +51,7 @@ public final class Interpreter {
         run(budget, BlockCache.MAX_INSTRUCTIONS);
     }
 
-    /**
-     * Runs.
-     *
-     * @param reserve instructions before the end from which on blocks are not followed; 0 if the end need not be exact
-     */
+    /** @param reserve instructions before the end from which on blocks are not followed; 0 if it need not be exact */
     private void run(long budget, int reserve) {
         long end = cpu.instructions + budget;
         if (end < 0) {
@@ -112,8 +89,8 @@ public final class Interpreter {
             return;
         }
         try {
-            refresh();
-            Block block = find(cpu.r[RIP] + codeBase);
+            lookup.refresh();
+            Block block = lookup.find(cpu.r[RIP] + lookup.codeBase);
             if (reserve != 0 && block.count > end - cpu.instructions) {
                 block = cache.single(block);
             }
@@ -142,13 +119,13 @@ public final class Interpreter {
         boolean shadow = cpu.interruptShadow;
         boolean resume = (cpu.systemFlags & Cpu.RF) != 0;
         try {
-            refresh();
+            lookup.refresh();
             if (!resume && !shadow) {
-                DebugTraps.beforeInstruction(cpu, cpu.r[RIP] + codeBase);
+                DebugTraps.beforeInstruction(cpu, cpu.r[RIP] + lookup.codeBase);
             }
             cpu.interruptShadow = false;
             cpu.mmu.pendingDebug = 0;
-            Block block = cache.single(find(cpu.r[RIP] + codeBase));
+            Block block = cache.single(lookup.find(cpu.r[RIP] + lookup.codeBase));
             long next = cpu.instructions + 1;
             cpu.systemFlags &= ~Cpu.RF;
             cpu.exact = false;
@@ -161,92 +138,7 @@ public final class Interpreter {
         }
     }
 
-    // ---- Finding blocks ----
-
-    /** Recomputes the context, after anything that may have changed it. */
-    private void refresh() {
-        int size = cpu.codeSize;
-        if (size == 64) {
-            codeBase = 0;
-        } else {
-            codeBase = cpu.segmentBase[Cpu.CS];
-            int limit = cpu.segmentLimit[Cpu.CS];
-            if (codeBase != lastBase || limit != lastLimit) {
-                lastBase = codeBase;
-                lastLimit = limit;
-                codeSegments++;
-            }
-        }
-        long translations = cpu.mmu.generation() + (long) codeSegments;
-        context = translations << 3 | size >>> 4 & 6 | (cpu.cpl == 3 ? 1 : 0);
-    }
-
-    /** The block at a linear address, which is RIP's, in the current context. */
-    private Block find(long linear) {
-        int slot = (int) (linear ^ linear >>> 14) & JUMPS - 1;
-        Block block = jumps[slot];
-        if (block.linear == linear && block.context == context) {
-            return block;
-        }
-        if (cpu.codeSize != 64) {
-            if (Long.compareUnsigned(cpu.r[RIP], cpu.segmentLimit[Cpu.CS] & LOW) > 0) {
-                throw cpu.fault(CpuFault.GP);
-            }
-            linear &= LOW;
-        }
-        block = cache.at(linear, cpu.mmu.fetch(linear));
-        if (cpu.codeSize != 64) {
-            long room = (cpu.segmentLimit[Cpu.CS] & LOW) - cpu.r[RIP] + 1;
-            if (block.length > room) {
-                block = cache.single(block);
-                if (block.length > room) {
-                    throw cpu.fault(CpuFault.GP);
-                }
-            }
-        }
-        if (block.physical >= 0) {
-            block.linear = linear;
-            block.context = context;
-            jumps[slot] = block;
-        }
-        return block;
-    }
-
-    /** The block that follows a last step, linked to it for the next time. */
-    private Block follow(Step last, long linear) {
-        Block next = find(linear);
-        last.other = last.likely;
-        last.likely = next;
-        return next;
-    }
-
     // ---- The loop ----
-
-    /** What an access through the stack pointer or a frame pointer raises is #SS where another raises #GP. */
-    private static void asStackFault(Cpu cpu, Instruction i, CpuFault fault) {
-        if (fault.nonCanonical && onStack(cpu, i)) {
-            fault.vector = CpuFault.SS;
-        }
-    }
-
-    /** Whether the stack was what had a non-canonical address. */
-    private static boolean onStack(Cpu cpu, Instruction i) {
-        if (i.stack) {
-            return true;
-        }
-        return switch (i.op) {
-            case XLAT, MASKMOVQ, MASKMOVDQU -> false;
-            case PUSH, POP, CALL -> {
-                long operand = Operands.offset(cpu, i) + cpu.segmentBase[i.segment];
-                yield !i.memory() || canonical(operand) && canonical(operand + i.operandSize - 1);
-            }
-            default -> !i.memory() && !i.form.has(Form.Attribute.STRING);
-        };
-    }
-
-    private static boolean canonical(long address) {
-        return address << 16 >> 16 == address;
-    }
 
     /**
      * Executes a block and those that follow until so many instructions are done in all, or attention is wanted, or
@@ -623,14 +515,15 @@ public final class Interpreter {
                     return;
                 }
                 start = r[RIP];
-                long linear = start + codeBase;
+                CodeLookup lookup = this.lookup;
+                long linear = start + lookup.codeBase;
                 Block next = s.likely;
-                if (next.linear != linear || next.context != context) {
+                if (next.linear != linear || next.context != lookup.context) {
                     next = s.other;
-                    if (next.linear != linear || next.context != context) {
+                    if (next.linear != linear || next.context != lookup.context) {
                         Step last = s;
                         s = null;
-                        next = follow(last, linear);
+                        next = lookup.follow(last, linear);
                     }
                 }
                 s = next.first;
@@ -643,7 +536,7 @@ public final class Interpreter {
                     return;
                 }
                 cpu.instructions += s.done - 1;
-                asStackFault(cpu, s.instruction, fault);
+                StackFaults.adjust(cpu, s.instruction, fault);
             }
             throw fault;
         }
@@ -661,7 +554,7 @@ public final class Interpreter {
         try {
             Dispatch.execute(cpu, s.instruction);
         } catch (CpuFault fault) {
-            asStackFault(cpu, s.instruction, fault);
+            StackFaults.adjust(cpu, s.instruction, fault);
             throw fault;
         }
         if (!Specializer.setsRip(s.instruction)) {
@@ -700,7 +593,7 @@ public final class Interpreter {
             cpu.instructions += s.done;
             return true;
         }
-        refresh();
+        lookup.refresh();
         return false;
     }
 }
