@@ -85,6 +85,10 @@ final class TestResources implements AutoCloseable {
             }
         }
 
+        void write(String text) {
+            output.writeBytes(text.getBytes(StandardCharsets.UTF_8));
+        }
+
         @Override
         public synchronized int read() {
             Byte next = input.poll();
