@@ -1,3 +1,0 @@
-package dev.multivisor.cli;
-
-final class Placeholder {}
