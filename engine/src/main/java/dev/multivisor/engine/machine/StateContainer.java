@@ -1,11 +1,13 @@
 package dev.multivisor.engine.machine;
 
 import dev.multivisor.api.EngineException;
+import java.lang.reflect.RecordComponent;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.zip.CRC32C;
 import tools.jackson.core.JacksonException;
@@ -82,9 +84,51 @@ final class StateContainer {
                     + ", this engine takes " + version);
         }
         try {
-            return MAPPER.treeToValue(section.data, type);
+            T state = MAPPER.treeToValue(section.data, type);
+            requireComplete("state: section '" + name + "': ", state);
+            return state;
         } catch (JacksonException e) {
-            throw new EngineException("state: section '" + name + "': " + e.getOriginalMessage(), e);
+            throw new EngineException("state: section '" + name + "': " + line(e), e);
+        }
+    }
+
+    /** What is wrong, and where, in one line. */
+    private static String line(JacksonException e) {
+        StringBuilder path = new StringBuilder();
+        for (JacksonException.Reference step : e.getPath()) {
+            path.append(step.getPropertyName() == null ? "[" + step.getIndex() + "]" : "." + step.getPropertyName());
+        }
+        String where = path.isEmpty() ? "" : path.substring(path.charAt(0) == '.' ? 1 : 0) + ": ";
+        return where + e.getOriginalMessage().replaceAll("\\s*\\R\\s*", " ");
+    }
+
+    /** Refuses null anywhere within: no state has optional parts. */
+    private static void requireComplete(String path, Object value) {
+        switch (value) {
+            case null -> throw new EngineException(path + ": is missing");
+            case List<?> list -> {
+                for (int n = 0; n < list.size(); n++) {
+                    requireComplete(path + "[" + n + "]", list.get(n));
+                }
+            }
+            case Record state -> {
+                String prefix = path.endsWith(" ") ? path : path + ".";
+                for (RecordComponent component : state.getClass().getRecordComponents()) {
+                    requireComplete(prefix + component.getName(), component(state, component));
+                }
+            }
+            default -> {
+                // A number, a boolean, a string or an array of numbers.
+            }
+        }
+    }
+
+    private static Object component(Record state, RecordComponent component) {
+        try {
+            component.getAccessor().setAccessible(true);
+            return component.getAccessor().invoke(state);
+        } catch (ReflectiveOperationException e) {
+            throw new AssertionError(e);
         }
     }
 
@@ -128,9 +172,14 @@ final class StateContainer {
         }
         try {
             Content parsed = MAPPER.readValue(content, Content.class);
+            if (parsed == null) {
+                throw new EngineException("state: content: is empty");
+            }
+            requireComplete("state: content: ", parsed);
+            parsed.sections.forEach((name, section) -> requireComplete("state: section '" + name + "': ", section));
             return new StateContainer(parsed.producer, new LinkedHashMap<>(parsed.sections));
         } catch (JacksonException e) {
-            throw new EngineException("state: content: " + e.getOriginalMessage(), e);
+            throw new EngineException("state: content: " + line(e), e);
         }
     }
 
