@@ -13,12 +13,7 @@ import java.util.List;
  * @param networks network ports, in the order in which the guest finds them
  */
 public record Resources(
-        GuestMemory memory,
-        Clock clock,
-        Console serial,
-        Console debug,
-        List<Disk> disks,
-        List<NetworkPort> networks) {
+        GuestMemory memory, Clock clock, Console serial, Console debug, List<Disk> disks, List<NetworkPort> networks) {
     public Resources {
         disks = List.copyOf(disks);
         networks = List.copyOf(networks);

@@ -88,9 +88,10 @@ final class DoctorCommand implements Callable<Integer> {
     }
 
     private void checkJava() {
-        String found = System.getProperty("java.vm.name") + " " + Runtime.version() + " in "
-                + System.getProperty("java.home");
-        if (!System.getProperty("os.arch").equals("amd64") || !System.getProperty("os.name").equals("Linux")) {
+        String found =
+                System.getProperty("java.vm.name") + " " + Runtime.version() + " in " + System.getProperty("java.home");
+        if (!System.getProperty("os.arch").equals("amd64")
+                || !System.getProperty("os.name").equals("Linux")) {
             add(Level.problem, "java", found, "Linux on x86-64 is needed");
         } else {
             add(Level.ok, "java", found, "");
@@ -108,8 +109,8 @@ final class DoctorCommand implements Callable<Integer> {
 
     private void checkMemory() {
         long available = meminfo("MemAvailable:");
-        String found = String.format("%.1f GiB of %.1f GiB available",
-                (double) available / GIB, (double) meminfo("MemTotal:") / GIB);
+        String found = String.format(
+                "%.1f GiB of %.1f GiB available", (double) available / GIB, (double) meminfo("MemTotal:") / GIB);
         if (available < GIB) {
             add(Level.problem, "memory", found, "a guest with 512M needs about 1 GiB; free some, or use --memory 256M");
         } else {
@@ -120,11 +121,12 @@ final class DoctorCommand implements Callable<Integer> {
     private static long meminfo(String key) {
         try {
             return Files.readAllLines(Path.of("/proc/meminfo")).stream()
-                    .filter(line -> line.startsWith(key))
-                    .map(line -> line.replaceAll("\\D", ""))
-                    .mapToLong(Long::parseLong)
-                    .findFirst()
-                    .orElse(0) << 10;
+                            .filter(line -> line.startsWith(key))
+                            .map(line -> line.replaceAll("\\D", ""))
+                            .mapToLong(Long::parseLong)
+                            .findFirst()
+                            .orElse(0)
+                    << 10;
         } catch (IOException e) {
             return 0;
         }
@@ -135,7 +137,10 @@ final class DoctorCommand implements Callable<Integer> {
         if (!Files.exists(device)) {
             add(Level.note, "kvm", "there is no /dev/kvm", "not needed: guests run on an engine in pure Java");
         } else if (!Files.isReadable(device) || !Files.isWritable(device)) {
-            add(Level.note, "kvm", "/dev/kvm is not open to you",
+            add(
+                    Level.note,
+                    "kvm",
+                    "/dev/kvm is not open to you",
                     "not needed: guests run on an engine in pure Java; sudo usermod -aG kvm $USER would open it");
         } else {
             add(Level.ok, "kvm", "/dev/kvm is there (not used yet)", "");
@@ -148,14 +153,21 @@ final class DoctorCommand implements Callable<Integer> {
         if (catalog.engines().isEmpty()) {
             add(Level.problem, "engine", "none in " + Installation.engineFolders(), "build it: mvn package");
         } else {
-            add(Level.ok, "engine", catalog.newest().version() + " in " + catalog.newest().path(), "");
+            add(
+                    Level.ok,
+                    "engine",
+                    catalog.newest().version() + " in " + catalog.newest().path(),
+                    "");
         }
     }
 
     private void checkPackages() {
         Path apt = findOnPath("apt-get");
         if (apt == null) {
-            add(Level.problem, "packages", "there is no apt-get",
+            add(
+                    Level.problem,
+                    "packages",
+                    "there is no apt-get",
                     "the default guest comes from Debian's packages; elsewhere use --kernel and --initrd");
         } else {
             add(Level.ok, "packages", apt + " (for the default guest)", "");
@@ -178,7 +190,10 @@ final class DoctorCommand implements Callable<Integer> {
             existing = existing.getParent();
         }
         if (existing == null || !Files.isDirectory(existing) || !Files.isWritable(existing)) {
-            add(Level.problem, check, folder + " cannot be written",
+            add(
+                    Level.problem,
+                    check,
+                    folder + " cannot be written",
                     "make it writable, or set " + variable + " to a folder that is");
             return;
         }

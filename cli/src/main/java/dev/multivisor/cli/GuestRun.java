@@ -94,8 +94,8 @@ final class GuestRun implements EscapeKeys.Actions {
     }
 
     private Optional<MachineEnd> runOnce(StreamConsole console, long deadline) throws InterruptedException {
-        VirtualMachine.Settings settings = new VirtualMachine.Settings(
-                plan.name, plan.memory, plan.spec, console, new OutputOnly(console));
+        VirtualMachine.Settings settings =
+                new VirtualMachine.Settings(plan.name, plan.memory, plan.spec, console, new OutputOnly(console));
         try (VirtualMachine machine = VirtualMachine.create(engine, settings, plan.boot)) {
             current = machine;
             machine.start();
@@ -128,8 +128,8 @@ final class GuestRun implements EscapeKeys.Actions {
         }
         boolean panicked = !panic.message().isEmpty();
         if (ended.isEmpty()) {
-            tell((panicked ? "the guest's kernel panicked (" + panic.message() + "), then " : "")
-                    + "the time-out of " + seconds(plan.timeout) + " was reached.");
+            tell((panicked ? "the guest's kernel panicked (" + panic.message() + "), then " : "") + "the time-out of "
+                    + seconds(plan.timeout) + " was reached.");
             return Optional.of(panicked ? ExitStatus.PANIC : ExitStatus.TIMEOUT);
         }
         MachineEnd end = ended.get();

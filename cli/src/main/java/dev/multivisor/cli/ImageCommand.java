@@ -59,7 +59,9 @@ final class ImageCommand implements Runnable {
                 row.put("folder", image.map(i -> i.folder().toString()).orElse(""));
                 row.put("packages", image.map(Image::packages).orElse(Map.of()));
             } else {
-                row.put("size", image.map(i -> String.format("%.1f MB", i.size() / 1e6)).orElse("-"));
+                row.put(
+                        "size",
+                        image.map(i -> String.format("%.1f MB", i.size() / 1e6)).orElse("-"));
             }
             rows.add(row);
         }
@@ -73,10 +75,13 @@ final class ImageCommand implements Runnable {
             mixinStandardHelpOptions = true,
             footerHeading = "%nExample:%n",
             footer = "  multivisor image pull debian-12")
-    int pull(@Parameters(paramLabel = "NAME", arity = "0..1", description = "Default: the first one of the list.")
-            String name) {
+    int pull(
+            @Parameters(paramLabel = "NAME", arity = "0..1", description = "Default: the first one of the list.")
+                    String name) {
         Image image = pull(name == null ? Images.known().getFirst() : name, spec.commandLine());
-        spec.commandLine().getOut().println(image.name() + ": kernel " + image.kernelRelease() + " in " + image.folder());
+        spec.commandLine()
+                .getOut()
+                .println(image.name() + ": kernel " + image.kernelRelease() + " in " + image.folder());
         return ExitStatus.OK;
     }
 

@@ -116,7 +116,8 @@ public final class Main implements Runnable {
         CommandLine command = e.getCommandLine();
         PrintWriter err = command.getErr();
         String message = e.getMessage().lines().findFirst().orElse("");
-        err.println("multivisor: " + message + " (see \"" + command.getCommandSpec().qualifiedName() + " --help\")");
+        err.println(
+                "multivisor: " + message + " (see \"" + command.getCommandSpec().qualifiedName() + " --help\")");
         if (DEBUG) {
             e.printStackTrace(err);
         }

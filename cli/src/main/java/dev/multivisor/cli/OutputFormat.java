@@ -41,7 +41,8 @@ final class OutputFormat {
         }
         List<String> keys = List.copyOf(rows.getFirst().keySet());
         List<List<String>> lines = new ArrayList<>();
-        lines.add(keys.stream().map(key -> key.toUpperCase(java.util.Locale.ROOT)).toList());
+        lines.add(
+                keys.stream().map(key -> key.toUpperCase(java.util.Locale.ROOT)).toList());
         for (Map<String, Object> row : rows) {
             lines.add(keys.stream().map(key -> String.valueOf(row.get(key))).toList());
         }

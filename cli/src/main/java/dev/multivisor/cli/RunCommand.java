@@ -71,7 +71,8 @@ final class RunCommand implements Callable<Integer> {
     @Option(
             names = "--kernel",
             paramLabel = "F",
-            description = "The kernel: a bzImage, an ELF with a PVH note, or Multiboot 1. Default: Debian's cloud kernel.")
+            description =
+                    "The kernel: a bzImage, an ELF with a PVH note, or Multiboot 1. Default: Debian's cloud kernel.")
     private Path kernel;
 
     @Option(names = "--initrd", paramLabel = "F", description = "The initial RAM disk that goes with --kernel.")
@@ -110,18 +111,13 @@ final class RunCommand implements Callable<Integer> {
             description = "Run this shell script in the default guest, print its output and return its status.")
     private Path script;
 
-    @Option(
-            names = "--timeout",
-            paramLabel = "D",
-            description = "Give up after so long, such as 30s or 5m.")
+    @Option(names = "--timeout", paramLabel = "D", description = "Give up after so long, such as 30s or 5m.")
     private Duration timeout;
 
     @Option(names = "--log", paramLabel = "F", description = "Keep a copy of the console's output in a file.")
     private Path log;
 
-    @Option(
-            names = "--no-reboot",
-            description = "End when the guest resets the machine, instead of starting it anew.")
+    @Option(names = "--no-reboot", description = "End when the guest resets the machine, instead of starting it anew.")
     private boolean noReboot;
 
     @Option(
@@ -131,10 +127,7 @@ final class RunCommand implements Callable<Integer> {
             description = "What to call the machine (default: ${DEFAULT-VALUE}).")
     private String name;
 
-    @Option(
-            names = "--param",
-            paramLabel = "K=V",
-            description = "A setting of the engine. May be repeated.")
+    @Option(names = "--param", paramLabel = "K=V", description = "A setting of the engine. May be repeated.")
     private Map<String, String> parameters = new LinkedHashMap<>();
 
     @Option(names = "--statistics", description = "Print the engine's counters at the end, to standard error.")

@@ -13,8 +13,7 @@ import picocli.CommandLine.Command;
 @Command(name = "warm-up", hidden = true, description = "Goes through what every start goes through.")
 final class WarmUpCommand implements Callable<Integer> {
     /** An ELF32 file with a Multiboot header and {@code mov al, 0; out 0xf4, al; jmp $}. */
-    private static final String KERNEL =
-            """
+    private static final String KERNEL = """
             7f454c4601010100000000000000000002000300010000006000100034000000
             0000000000000000340020000100000000000000010000000000000000001000
             0000100066000000660000000700000000100000

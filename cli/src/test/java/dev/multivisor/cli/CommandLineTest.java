@@ -57,7 +57,13 @@ class CommandLineTest {
         assertBad("--script: /absent: there is no such file", "run", "--script", "/absent");
         assertBad(
                 "--script: works with the default guest's",
-                "run", "--kernel", "" + text, "--initrd", "" + text, "--script", "" + text);
+                "run",
+                "--kernel",
+                "" + text,
+                "--initrd",
+                "" + text,
+                "--script",
+                "" + text);
         assertBad("--file: \"here\" is not HOST:GUEST", "run", "--file", "here");
         assertBad("--file: /absent: there is no such file", "run", "--file", "/absent:/x");
         assertBad("the path in the guest must begin with /", "run", "--file", text + ":x");
@@ -80,7 +86,8 @@ class CommandLineTest {
         assertTrue(json.out.startsWith("[") && json.out.contains("\"remedy\""), json.out);
         Result text = execute("doctor");
         assertTrue(text.out.contains("java"), text.out);
-        assertEquals("[ ]", execute("engine", "list", "--format", "json").out.strip().replace("[]", "[ ]"));
+        assertEquals(
+                "[ ]", execute("engine", "list", "--format", "json").out.strip().replace("[]", "[ ]"));
         assertTrue(execute("--version").out.startsWith("multivisor "));
     }
 
@@ -141,8 +148,7 @@ class CommandLineTest {
         assertEquals("", watch.message());
         feed(watch, "[    0.512345] Kernel panic - not sync");
         feed(watch, "ing: VFS: Unable to mount root fs on unknown-block(0,0)\r\n");
-        assertEquals(
-                "Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)", watch.message());
+        assertEquals("Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)", watch.message());
         assertFalse(watch.over());
     }
 

@@ -49,7 +49,9 @@ class ArchitectureTest {
         assertEquals(Set.of(), engine.exports());
         assertEquals(
                 Set.of("dev.multivisor.api.Engine"),
-                engine.provides().stream().map(ModuleDescriptor.Provides::service).collect(Collectors.toSet()));
+                engine.provides().stream()
+                        .map(ModuleDescriptor.Provides::service)
+                        .collect(Collectors.toSet()));
         assertTrue(engine.opens().stream().allMatch(ModuleDescriptor.Opens::isQualified), "opens to everybody");
         noClasses()
                 .should()

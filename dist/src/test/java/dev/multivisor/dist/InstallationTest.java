@@ -46,8 +46,8 @@ class InstallationTest {
         assertEnd(68, "halted for good", run(TinyKernel.HALT));
         assertEnd(0, "", run(TinyKernel.RESET, "--no-reboot"));
         assertEnd(124, "the time-out of 2 s was reached", run(TinyKernel.SPIN, "--timeout", "2s"));
-        String panic = TinyKernel.print(
-                0x3f8, "[    0.100000] Kernel panic - not syncing: for the test\n", TinyKernel.RESET);
+        String panic =
+                TinyKernel.print(0x3f8, "[    0.100000] Kernel panic - not syncing: for the test\n", TinyKernel.RESET);
         assertEnd(64, "Kernel panic - not syncing: for the test", run(panic));
     }
 
@@ -89,8 +89,8 @@ class InstallationTest {
 
     private Result runWithInput(String input, String code, String... options) throws Exception {
         Path kernel = Files.write(folder.resolve("kernel"), TinyKernel.of(code));
-        List<String> arguments = new ArrayList<>(
-                List.of("run", "--kernel", kernel.toString(), "--memory", "16M", "--timeout", "60s"));
+        List<String> arguments =
+                new ArrayList<>(List.of("run", "--kernel", kernel.toString(), "--memory", "16M", "--timeout", "60s"));
         if (List.of(options).contains("--timeout")) {
             arguments.subList(arguments.size() - 2, arguments.size()).clear();
         }

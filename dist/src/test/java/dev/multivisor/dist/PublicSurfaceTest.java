@@ -72,14 +72,13 @@ class PublicSurfaceTest {
         for (String module : List.of("engine", "host", "images", "cli")) {
             for (ClassModel type : parse(module)) {
                 for (PoolEntry entry : type.constantPool()) {
-                    String used =
-                            switch (entry) {
-                                case ClassEntry c -> c.asInternalName();
-                                case MemberRefEntry m ->
-                                    m.owner().asInternalName() + "." + m.name().stringValue() + " "
-                                            + m.type().stringValue();
-                                default -> "";
-                            };
+                    String used = switch (entry) {
+                        case ClassEntry c -> c.asInternalName();
+                        case MemberRefEntry m ->
+                            m.owner().asInternalName() + "." + m.name().stringValue() + " "
+                                    + m.type().stringValue();
+                        default -> "";
+                    };
                     if (used.startsWith("dev/multivisor/api/")) {
                         uses.computeIfAbsent(used, key -> new TreeSet<>()).add(module);
                     }
@@ -95,7 +94,8 @@ class PublicSurfaceTest {
         List<String> members = new ArrayList<>();
         for (FieldModel field : type.fields()) {
             // A constant's value is copied to where it is used and leaves no trace there.
-            boolean copied = field.attributes().stream().anyMatch(a -> a.attributeName().equalsString("ConstantValue"));
+            boolean copied =
+                    field.attributes().stream().anyMatch(a -> a.attributeName().equalsString("ConstantValue"));
             if (isPublic(field.flags().flags()) && !copied) {
                 members.add(owner + "." + field.fieldName().stringValue() + " "
                         + field.fieldType().stringValue());
@@ -143,7 +143,8 @@ class PublicSurfaceTest {
     }
 
     private static void report(Map<String, Set<String>> surface) throws IOException {
-        long types = surface.keySet().stream().filter(name -> !name.contains(".")).count();
+        long types =
+                surface.keySet().stream().filter(name -> !name.contains(".")).count();
         StringBuilder text = new StringBuilder("# The contract's public surface\n\n");
         text.append(types).append(" types with ").append(surface.size() - types).append(" members.\n\n");
         text.append("| type or member | used by |\n| --- | --- |\n");

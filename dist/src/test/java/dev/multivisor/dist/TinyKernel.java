@@ -44,10 +44,26 @@ final class TinyKernel {
         ByteBuffer elf = ByteBuffer.allocate(size).order(ByteOrder.LITTLE_ENDIAN);
         // ELF header: 32 bits, little endian, executable, i386.
         elf.putInt(0x464c457f).putInt(0x00010101).position(16);
-        elf.putShort((short) 2).putShort((short) 3).putInt(1).putInt(LOAD + headers + 12).putInt(52).putInt(0);
-        elf.putInt(0).putShort((short) 52).putShort((short) 32).putShort((short) 1).position(52);
+        elf.putShort((short) 2)
+                .putShort((short) 3)
+                .putInt(1)
+                .putInt(LOAD + headers + 12)
+                .putInt(52)
+                .putInt(0);
+        elf.putInt(0)
+                .putShort((short) 52)
+                .putShort((short) 32)
+                .putShort((short) 1)
+                .position(52);
         // One program header that loads the whole file.
-        elf.putInt(1).putInt(0).putInt(LOAD).putInt(LOAD).putInt(size).putInt(size).putInt(7).putInt(4096);
+        elf.putInt(1)
+                .putInt(0)
+                .putInt(LOAD)
+                .putInt(LOAD)
+                .putInt(size)
+                .putInt(size)
+                .putInt(7)
+                .putInt(4096);
         elf.putInt(MAGIC).putInt(0).putInt(-MAGIC).put(code);
         return elf.array();
     }

@@ -24,9 +24,9 @@ public record EngineJar(Path path, String version, int contract) {
     static final String CONTRACT_ATTRIBUTE = "Multivisor-Contract";
 
     /** Ascending versions. */
-    static final Comparator<EngineJar> BY_VERSION =
-            Comparator.comparing((EngineJar jar) -> ModuleDescriptor.Version.parse(jar.version))
-                    .thenComparing(jar -> jar.path);
+    static final Comparator<EngineJar> BY_VERSION = Comparator.comparing(
+                    (EngineJar jar) -> ModuleDescriptor.Version.parse(jar.version))
+            .thenComparing(jar -> jar.path);
 
     /**
      * Reads the manifest and checks that this base can load the engine.

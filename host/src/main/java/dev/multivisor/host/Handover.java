@@ -3,8 +3,8 @@ package dev.multivisor.host;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.atomic.AtomicReferenceArray;
-import java.util.function.BooleanSupplier;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
 
 /**
  * One attempt to move a machine to another engine, seen by the vCPU threads: each comes out of the engine, arrives here and

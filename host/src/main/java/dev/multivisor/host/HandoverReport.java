@@ -14,4 +14,11 @@ package dev.multivisor.host;
  * @param stateBytes size of the state
  */
 public record HandoverReport(
-        String from, String to, boolean committed, String reason, long stopped, long save, long restore, int stateBytes) {}
+        String from,
+        String to,
+        boolean committed,
+        String reason,
+        long stopped,
+        long save,
+        long restore,
+        int stateBytes) {}

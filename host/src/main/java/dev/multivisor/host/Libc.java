@@ -52,8 +52,8 @@ final class Libc {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment state = arena.allocate(CALL_STATE);
             int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
-            MemorySegment result = (MemorySegment) HANDLES.mmap.invokeExact(
-                    state, MemorySegment.NULL, size, PROT_READ | PROT_WRITE, flags, -1, 0L);
+            MemorySegment result = (MemorySegment)
+                    HANDLES.mmap.invokeExact(state, MemorySegment.NULL, size, PROT_READ | PROT_WRITE, flags, -1, 0L);
             if (result.address() == MAP_FAILED) {
                 throw new HostException("guest memory: the system refuses to map " + MemorySize.format(size)
                         + " (errno " + (int) ERRNO.get(state, 0L) + ")");
@@ -108,16 +108,21 @@ final class Libc {
     @SuppressWarnings("restricted") // the base is given native access by the launcher; a refusal is handled
     private static Handles bind() {
         if (!Libc.class.getModule().isNativeAccessEnabled()) {
-            return new Handles(null, null, null, "native access is not enabled for "
-                    + (Libc.class.getModule().isNamed() ? Libc.class.getModule().getName() : "the class path"));
+            return new Handles(
+                    null,
+                    null,
+                    null,
+                    "native access is not enabled for "
+                            + (Libc.class.getModule().isNamed()
+                                    ? Libc.class.getModule().getName()
+                                    : "the class path"));
         }
         try {
             Linker linker = Linker.nativeLinker();
             SymbolLookup lookup = linker.defaultLookup();
             MethodHandle mmap = linker.downcallHandle(
                     lookup.findOrThrow("mmap"),
-                    FunctionDescriptor.of(
-                            ADDRESS, ADDRESS, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG),
+                    FunctionDescriptor.of(ADDRESS, ADDRESS, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG),
                     Linker.Option.captureCallState("errno"));
             MethodHandle munmap = linker.downcallHandle(
                     lookup.findOrThrow("munmap"), FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG));

@@ -66,8 +66,8 @@ public final class LoadedEngine implements AutoCloseable {
     private static ModuleLayer layer(EngineJar jar, Path folder) {
         ModuleLayer parent = LoadedEngine.class.getModule().getLayer();
         if (parent == null) {
-            throw new HostException("engine " + jar.path() + ": can be loaded only if "
-                    + "Multivisor itself is on the module path");
+            throw new HostException(
+                    "engine " + jar.path() + ": can be loaded only if " + "Multivisor itself is on the module path");
         }
         ModuleFinder finder = ModuleFinder.of(folder);
         if (finder.find(MODULE).isEmpty()) {

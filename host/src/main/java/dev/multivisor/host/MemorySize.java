@@ -26,14 +26,13 @@ public final class MemorySize {
         if (!matcher.matches()) {
             throw new HostException("memory: \"" + text + "\" is not a size such as 512M or 2G");
         }
-        int shift =
-                switch (matcher.group(2)) {
-                    case "K" -> 10;
-                    case "M" -> 20;
-                    case "G" -> 30;
-                    case "T" -> 40;
-                    default -> 0;
-                };
+        int shift = switch (matcher.group(2)) {
+            case "K" -> 10;
+            case "M" -> 20;
+            case "G" -> 30;
+            case "T" -> 40;
+            default -> 0;
+        };
         long number = Long.parseLong(matcher.group(1));
         if (number > MAXIMUM >> shift) {
             throw new HostException("memory: " + text + " is more than the limit of " + format(MAXIMUM));

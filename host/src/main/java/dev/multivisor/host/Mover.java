@@ -81,7 +81,9 @@ final class Mover {
         try {
             target = transfer();
             committed = commit(target);
-            reason = committed ? "" : "the guest would have stood still for longer than " + plan.patience.toNanos() / 1000 + " µs";
+            reason = committed
+                    ? ""
+                    : "the guest would have stood still for longer than " + plan.patience.toNanos() / 1000 + " µs";
         } catch (EngineException | HostException e) {
             reason = e.getMessage();
         } catch (Throwable e) {
@@ -97,7 +99,8 @@ final class Mover {
 
     private Machine transfer() {
         if (!attempt.gathered(GATHERING.toNanos(), expected)) {
-            throw new HostException("the vCPUs did not come out of engine " + plan.from.jar().version() + " in time");
+            throw new HostException(
+                    "the vCPUs did not come out of engine " + plan.from.jar().version() + " in time");
         }
         step = "saving on engine " + plan.from.jar().version();
         long start = System.nanoTime();
@@ -133,7 +136,10 @@ final class Mover {
             }
         } catch (RuntimeException e) {
             System.getLogger(Mover.class.getName())
-                    .log(System.Logger.Level.WARNING, "engine " + engine.jar().version() + " failed to close a machine", e);
+                    .log(
+                            System.Logger.Level.WARNING,
+                            "engine " + engine.jar().version() + " failed to close a machine",
+                            e);
         } finally {
             engine.release();
         }

@@ -33,8 +33,8 @@ final class Rehearsal {
     static long run(LoadedEngine from, LoadedEngine to, MachineSpec spec, Duration limit) {
         long end = System.nanoTime() + limit.toNanos();
         try (GuestRam memory = GuestRam.allocate(MEMORY)) {
-            Resources resources = new Resources(
-                    memory, new PausableClock(), Deaf.CONSOLE, Deaf.CONSOLE, List.of(), List.of());
+            Resources resources =
+                    new Resources(memory, new PausableClock(), Deaf.CONSOLE, Deaf.CONSOLE, List.of(), List.of());
             long best = Long.MAX_VALUE;
             long last;
             int since = 0;

@@ -94,7 +94,8 @@ public final class VirtualMachine implements AutoCloseable {
             if (e instanceof EngineException || e instanceof HostException || e instanceof Error) {
                 throw e;
             }
-            throw new HostException("engine " + engine.jar().version() + " failed to create a machine: " + describe(e), e);
+            throw new HostException(
+                    "engine " + engine.jar().version() + " failed to create a machine: " + describe(e), e);
         }
     }
 
@@ -424,14 +425,15 @@ public final class VirtualMachine implements AutoCloseable {
     }
 
     private Exit failure(String detail) {
-        return new Exit(
-                Exit.Reason.FAILED, 0, "engine " + home.engine.jar().version() + " failed on " + detail);
+        return new Exit(Exit.Reason.FAILED, 0, "engine " + home.engine.jar().version() + " failed on " + detail);
     }
 
     private static String describe(Throwable e) {
         String message = e.getMessage();
         String name = e.getClass().getName();
-        return message == null ? name : name + ": " + message.lines().findFirst().orElse("");
+        return message == null
+                ? name
+                : name + ": " + message.lines().findFirst().orElse("");
     }
 
     private static String stackTrace(Throwable e) {

@@ -28,15 +28,17 @@ class EngineLoadingTest {
         assertEquals("1.0", one.info().version());
         assertEquals("2.0", two.info().version());
         assertNotEquals(
-                one.engine().getClass().getClassLoader(), two.engine().getClass().getClassLoader());
+                one.engine().getClass().getClassLoader(),
+                two.engine().getClass().getClassLoader());
     }
 
     @Test
     void isCollectedAfterItsLastMachine() throws Exception {
         LoadedEngine engine = load(Recipe.good("1.0"));
-        VirtualMachine machine = VirtualMachine.create(
-                engine, VirtualMachineTest.settings(2, Map.of()), VirtualMachineTest.boot());
-        WeakReference<ClassLoader> loader = new WeakReference<>(engine.engine().getClass().getClassLoader());
+        VirtualMachine machine =
+                VirtualMachine.create(engine, VirtualMachineTest.settings(2, Map.of()), VirtualMachineTest.boot());
+        WeakReference<ClassLoader> loader =
+                new WeakReference<>(engine.engine().getClass().getClassLoader());
         machine.start();
         engine.close();
         assertThrows(HostException.class, engine::retain);
@@ -95,7 +97,8 @@ class EngineLoadingTest {
         assertEquals(1, catalog.problems().size());
         assertEquals("0.10", catalog.newest().version());
         assertEquals("0.9", catalog.version("0.9").version());
-        String message = assertThrows(HostException.class, () -> catalog.version("7")).getMessage();
+        String message =
+                assertThrows(HostException.class, () -> catalog.version("7")).getMessage();
         assertTrue(message.contains("there is 0.9, 0.10-beta, 0.10"), message);
         assertThrows(HostException.class, () -> EngineCatalog.of(List.of()).newest());
     }
@@ -109,7 +112,8 @@ class EngineLoadingTest {
     }
 
     private void assertProblem(Path jar, String problem) {
-        HostException e = assertThrows(HostException.class, () -> LoadedEngine.load(EngineJar.read(jar), folder.resolve("cache")));
+        HostException e = assertThrows(
+                HostException.class, () -> LoadedEngine.load(EngineJar.read(jar), folder.resolve("cache")));
         assertTrue(e.getMessage().contains(problem), e.getMessage());
         assertTrue(e.getMessage().startsWith("engine " + jar), e.getMessage());
         assertEquals(1, e.getMessage().lines().count(), e.getMessage());

@@ -22,7 +22,8 @@ import java.util.stream.Stream;
 
 /** Compiles and packs an engine whose vCPUs do what the parameter {@code mode} says. */
 final class FakeEngine {
-    private static final String LIBRARY = "package library; public final class Word { public static byte of() { return 'w'; } }";
+    private static final String LIBRARY =
+            "package library; public final class Word { public static byte of() { return 'w'; } }";
 
     /** What differs from a good engine. */
     record Recipe(String version, String contract, String saysVersion, boolean provides, boolean library) {
@@ -39,9 +40,7 @@ final class FakeEngine {
                 work, "library", List.of(), "module library { exports library; }", "library/Word.java", LIBRARY);
         Path libraryJar = work.resolve("library.jar");
         pack(libraryJar, new Manifest(), libraryClasses, List.of());
-        String provides = recipe.provides
-                ? "provides dev.multivisor.api.Engine with dev.multivisor.engine.Fake;"
-                : "";
+        String provides = recipe.provides ? "provides dev.multivisor.api.Engine with dev.multivisor.engine.Fake;" : "";
         String source;
         try (var in = FakeEngine.class.getResourceAsStream("Fake.java.txt")) {
             source = new String(in.readAllBytes()).replace("@VERSION@", recipe.saysVersion);
@@ -87,7 +86,8 @@ final class FakeEngine {
         List<String> arguments = new ArrayList<>(List.of("-d", classes.toString()));
         if (!modulePath.isEmpty()) {
             arguments.add("--module-path");
-            arguments.add(String.join(":", modulePath.stream().map(Path::toString).toList()));
+            arguments.add(
+                    String.join(":", modulePath.stream().map(Path::toString).toList()));
         }
         arguments.add(sourceFile.toString());
         arguments.add(sources.resolve("module-info.java").toString());

@@ -18,8 +18,8 @@ import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
 
 @Timeout(60)
 class VirtualMachineTest {
@@ -124,7 +124,8 @@ class VirtualMachineTest {
                                 "t", 16 << 20, new MachineSpec(1, "x", Map.of("mode", "print")), console, console),
                         boot())) {
             machine.start();
-            assertEquals(new Exit(Exit.Reason.DEBUG_EXIT, 7, ""), machine.await().exit());
+            assertEquals(
+                    new Exit(Exit.Reason.DEBUG_EXIT, 7, ""), machine.await().exit());
         }
         assertEquals("w", out.toString());
     }

@@ -141,9 +141,8 @@ final class AptSources {
         Source main = system.stream()
                 .filter(source -> RELEASES.contains(source.suite) && source.components.contains("main"))
                 .min((a, b) -> rank(a) - rank(b))
-                .orElseThrow(
-                        () -> new ImageException(
-                                "apt's configuration names no Debian mirror: add one, or give a kernel"));
+                .orElseThrow(() ->
+                        new ImageException("apt's configuration names no Debian mirror: add one, or give a kernel"));
         var text = new StringBuilder(stanza(main, suite));
         system.stream()
                 .filter(source -> source.suite.endsWith(SECURITY) && source.components.contains("main"))

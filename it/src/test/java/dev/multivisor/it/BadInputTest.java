@@ -38,7 +38,8 @@ class BadInputTest {
     @Test
     void absurdSizes() throws Exception {
         String kernel = Guests.kernel("DEBUG_EXIT").toString();
-        for (String size : new String[] {"0", "1", "-1", "1K", "12Q", "", "99999999999999999999G", "9000000T", "4097"}) {
+        for (String size :
+                new String[] {"0", "1", "-1", "1K", "12Q", "", "99999999999999999999G", "9000000T", "4097"}) {
             assertBad("--memory", "run", "--kernel", kernel, "--memory", size);
         }
         for (String count : new String[] {"0", "-1", "256", "99999999999", "two"}) {

@@ -29,8 +29,15 @@ class EndTest {
     })
     void end(String end, int cpus, int status, String message) throws Exception {
         Launcher.Result result = Launcher.run(
-                folder, "run", "--kernel", Guests.kernel(end).toString(), "--cpus", Integer.toString(cpus), "--no-reboot",
-                "--timeout", end.equals("NEVER") ? "3s" : "2m");
+                folder,
+                "run",
+                "--kernel",
+                Guests.kernel(end).toString(),
+                "--cpus",
+                Integer.toString(cpus),
+                "--no-reboot",
+                "--timeout",
+                end.equals("NEVER") ? "3s" : "2m");
         assertEquals(status, result.status(), result::toString);
         assertEquals(message.isEmpty() ? 0 : 1, result.err().lines().count(), result::toString);
         assertTrue(result.err().contains(message), result::toString);

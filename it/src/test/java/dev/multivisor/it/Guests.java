@@ -40,7 +40,15 @@ final class Guests {
     /** Compiles a program, statically linked, so that it runs on the host and in any guest. */
     static Path program(String name) throws IOException, InterruptedException {
         return compile(
-                name, source("c", name + ".c"), "-O2", "-mno-red-zone", "-static", "-pthread", "-Wall", "-Wextra", "-lm");
+                name,
+                source("c", name + ".c"),
+                "-O2",
+                "-mno-red-zone",
+                "-static",
+                "-pthread",
+                "-Wall",
+                "-Wextra",
+                "-lm");
     }
 
     /** Assembles the small kernel that ends in a way of its own. */

@@ -34,7 +34,8 @@ final class Launcher {
         /** What it printed, for a failed assertion. */
         @Override
         public String toString() {
-            return "status " + status + " after " + time.toMillis() + " ms\n--- out\n" + tail(out) + "\n--- err\n" + tail(err);
+            return "status " + status + " after " + time.toMillis() + " ms\n--- out\n" + tail(out) + "\n--- err\n"
+                    + tail(err);
         }
 
         private static String tail(String text) {
@@ -51,8 +52,8 @@ final class Launcher {
         Result await() throws InterruptedException {
             boolean ended = process.waitFor(PATIENCE.toSeconds(), TimeUnit.SECONDS);
             process.destroyForcibly().waitFor();
-            Result result = new Result(
-                    process.exitValue(), read(out), read(err), Duration.between(start, Instant.now()));
+            Result result =
+                    new Result(process.exitValue(), read(out), read(err), Duration.between(start, Instant.now()));
             assertTrue(ended, () -> "it hangs: " + result);
             return result;
         }
@@ -61,7 +62,8 @@ final class Launcher {
         void awaitOutput(String text) throws InterruptedException {
             while (!printed().contains(text)) {
                 assertTrue(
-                        process.isAlive() && Duration.between(start, Instant.now()).compareTo(PATIENCE) < 0,
+                        process.isAlive()
+                                && Duration.between(start, Instant.now()).compareTo(PATIENCE) < 0,
                         () -> "was not printed: " + text + "\n" + printed() + read(err));
                 Thread.sleep(100);
             }
@@ -102,7 +104,8 @@ final class Launcher {
 
     /** Starts it with files of a folder as its standard streams. */
     static Running start(Path folder, String input, String... arguments) throws IOException {
-        List<String> command = new ArrayList<>(List.of(ROOT.resolve("multivisor").toString()));
+        List<String> command =
+                new ArrayList<>(List.of(ROOT.resolve("multivisor").toString()));
         command.addAll(Arrays.asList(arguments));
         Path in = Files.writeString(Files.createTempFile(folder, "in", ""), input);
         Path out = Files.createTempFile(folder, "out", "");

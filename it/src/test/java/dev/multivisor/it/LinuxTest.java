@@ -71,8 +71,8 @@ class LinuxTest {
         Guests.require("debian-13", folder);
         String commands = SCRIPT + "poweroff -f\n";
         List<String> arguments = arguments("debian-13", 1);
-        Launcher.Result result =
-                Launcher.start(folder, commands, arguments.toArray(String[]::new)).await();
+        Launcher.Result result = Launcher.start(folder, commands, arguments.toArray(String[]::new))
+                .await();
         assertEquals(0, result.status(), result::toString);
         assertEquals("", result.err());
         assertTrue(result.out().contains("~ # "), result::toString);
@@ -94,9 +94,15 @@ class LinuxTest {
 
     private static List<String> arguments(String image, int cpus) throws IOException, InterruptedException {
         return List.of(
-                "run", "--image", image, "--cpus", Integer.toString(cpus),
-                "--file", Guests.program("selfcheck") + ":/root/selfcheck",
-                "--file", Guests.program("compute") + ":/root/compute");
+                "run",
+                "--image",
+                image,
+                "--cpus",
+                Integer.toString(cpus),
+                "--file",
+                Guests.program("selfcheck") + ":/root/selfcheck",
+                "--file",
+                Guests.program("compute") + ":/root/compute");
     }
 
     private Launcher.Result script(String image, int cpus, String end) throws Exception {
@@ -133,7 +139,8 @@ class LinuxTest {
     }
 
     private static String line(Launcher.Result result, String start) {
-        Matcher matcher = Pattern.compile("(?m)^" + Pattern.quote(start) + "(.*)$").matcher(result.out());
+        Matcher matcher =
+                Pattern.compile("(?m)^" + Pattern.quote(start) + "(.*)$").matcher(result.out());
         assertTrue(matcher.find(), () -> "no line " + start + " in " + result);
         return matcher.group(1);
     }
@@ -142,7 +149,8 @@ class LinuxTest {
         int from = result.out().indexOf(start);
         assertTrue(from >= 0, () -> "no line " + start + " in " + result);
         int to = result.out().indexOf("== ", from + start.length());
-        return result.out().substring(from + start.length(), to < 0 ? result.out().length() : to);
+        return result.out()
+                .substring(from + start.length(), to < 0 ? result.out().length() : to);
     }
 
     private static void assertOneLine(String text, Launcher.Result result) {

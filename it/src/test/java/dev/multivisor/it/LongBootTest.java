@@ -24,8 +24,18 @@ class LongBootTest {
         for (int boot = 1; boot <= Integer.getInteger("it.boots"); boot++) {
             int number = boot;
             Launcher.Result result = Launcher.run(
-                    folder, "run", "--image", image, "--cpus", Integer.toString(cpus),
-                    "--file", check + ":/root/selfcheck", "--script", script.toString(), "--timeout", "5m");
+                    folder,
+                    "run",
+                    "--image",
+                    image,
+                    "--cpus",
+                    Integer.toString(cpus),
+                    "--file",
+                    check + ":/root/selfcheck",
+                    "--script",
+                    script.toString(),
+                    "--timeout",
+                    "5m");
             assertEquals(3, result.status(), () -> "boot " + number + ": " + result);
             assertEquals("", result.err());
         }

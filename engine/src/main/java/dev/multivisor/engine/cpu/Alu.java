@@ -193,8 +193,7 @@ final class Alu {
         }
         long top = result << shift;
         cpu.flagResult = top >> shift;
-        cpu.flagAux = last & Long.MIN_VALUE
-                | (last & Long.MIN_VALUE ^ (top ^ a << shift) & Long.MIN_VALUE) >>> 1;
+        cpu.flagAux = last & Long.MIN_VALUE | (last & Long.MIN_VALUE ^ (top ^ a << shift) & Long.MIN_VALUE) >>> 1;
         return result;
     }
 
@@ -234,8 +233,7 @@ final class Alu {
         long x = a << shift >> shift;
         long y = b << shift >> shift;
         long product = x * y;
-        boolean overflow =
-                shift == 0 ? Math.multiplyHigh(x, y) != product >> 63 : product != product << shift >> shift;
+        boolean overflow = shift == 0 ? Math.multiplyHigh(x, y) != product >> 63 : product != product << shift >> shift;
         productFlags(cpu, product, overflow, shift);
         return product;
     }

@@ -32,9 +32,7 @@ public final class ControlInstructions {
     }
 
     private static long target(Cpu cpu, Instruction i) {
-        return i.a.kind() == Kind.RELATIVE
-                ? cpu.r[Cpu.RIP] + i.length + i.immediate
-                : Operands.read(cpu, i, i.a);
+        return i.a.kind() == Kind.RELATIVE ? cpu.r[Cpu.RIP] + i.length + i.immediate : Operands.read(cpu, i, i.a);
     }
 
     private static void branch(Cpu cpu, Instruction i, boolean taken) {

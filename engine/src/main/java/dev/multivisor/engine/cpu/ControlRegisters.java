@@ -5,12 +5,34 @@ package dev.multivisor.engine.cpu;
  * flushed by {@link Cpu#updateMode} when a bit changed that it depends on.
  */
 final class ControlRegisters {
-    private static final long CR0_DEFINED = Cpu.CR0_PE | Cpu.CR0_MP | Cpu.CR0_EM | Cpu.CR0_TS | Cpu.CR0_ET | Cpu.CR0_NE
-            | Cpu.CR0_WP | Cpu.CR0_AM | Cpu.CR0_NW | Cpu.CR0_CD | Cpu.CR0_PG;
+    private static final long CR0_DEFINED = Cpu.CR0_PE
+            | Cpu.CR0_MP
+            | Cpu.CR0_EM
+            | Cpu.CR0_TS
+            | Cpu.CR0_ET
+            | Cpu.CR0_NE
+            | Cpu.CR0_WP
+            | Cpu.CR0_AM
+            | Cpu.CR0_NW
+            | Cpu.CR0_CD
+            | Cpu.CR0_PG;
 
-    private static final long CR4_DEFINED = Cpu.CR4_VME | Cpu.CR4_PVI | Cpu.CR4_TSD | Cpu.CR4_DE | Cpu.CR4_PSE
-            | Cpu.CR4_PAE | Cpu.CR4_MCE | Cpu.CR4_PGE | Cpu.CR4_PCE | Cpu.CR4_OSFXSR | Cpu.CR4_OSXMMEXCPT | Cpu.CR4_UMIP
-            | Cpu.CR4_FSGSBASE | (CpuModel.PCID ? Cpu.CR4_PCIDE : 0) | Cpu.CR4_SMEP | Cpu.CR4_SMAP;
+    private static final long CR4_DEFINED = Cpu.CR4_VME
+            | Cpu.CR4_PVI
+            | Cpu.CR4_TSD
+            | Cpu.CR4_DE
+            | Cpu.CR4_PSE
+            | Cpu.CR4_PAE
+            | Cpu.CR4_MCE
+            | Cpu.CR4_PGE
+            | Cpu.CR4_PCE
+            | Cpu.CR4_OSFXSR
+            | Cpu.CR4_OSXMMEXCPT
+            | Cpu.CR4_UMIP
+            | Cpu.CR4_FSGSBASE
+            | (CpuModel.PCID ? Cpu.CR4_PCIDE : 0)
+            | Cpu.CR4_SMEP
+            | Cpu.CR4_SMAP;
 
     /** Bits of CR4 whose change loads the PAE page-directory-pointer table again (SDM vol. 3, 4.4.1). */
     private static final long CR4_RELOAD = Cpu.CR4_PSE | Cpu.CR4_PAE | Cpu.CR4_PGE | Cpu.CR4_SMEP;
@@ -61,7 +83,9 @@ final class ControlRegisters {
                 efer |= Cpu.EFER_LMA;
             }
         }
-        if (paging && (cpu.cr4 & Cpu.CR4_PAE) != 0 && (efer & Cpu.EFER_LMA) == 0
+        if (paging
+                && (cpu.cr4 & Cpu.CR4_PAE) != 0
+                && (efer & Cpu.EFER_LMA) == 0
                 && (changed & (Cpu.CR0_PG | Cpu.CR0_CD | Cpu.CR0_NW)) != 0) {
             cpu.mmu.loadPdptrs(cpu, cpu.cr3);
         }

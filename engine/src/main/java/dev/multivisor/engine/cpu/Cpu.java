@@ -37,21 +37,58 @@ public final class Cpu {
     public static final int ES = 0, CS = 1, SS = 2, DS = 3, FS = 4, GS = 5, FLAT = 6, LDTR = 7, TR = 8;
 
     /** RFLAGS bits. */
-    public static final int CF = 1, PF = 1 << 2, AF = 1 << 4, ZF = 1 << 6, SF = 1 << 7, TF = 1 << 8, IF = 1 << 9,
-            DF = 1 << 10, OF = 1 << 11, IOPL = 3 << 12, NT = 1 << 14, RF = 1 << 16, VM = 1 << 17, AC = 1 << 18,
-            VIF = 1 << 19, VIP = 1 << 20, ID = 1 << 21;
+    public static final int CF = 1,
+            PF = 1 << 2,
+            AF = 1 << 4,
+            ZF = 1 << 6,
+            SF = 1 << 7,
+            TF = 1 << 8,
+            IF = 1 << 9,
+            DF = 1 << 10,
+            OF = 1 << 11,
+            IOPL = 3 << 12,
+            NT = 1 << 14,
+            RF = 1 << 16,
+            VM = 1 << 17,
+            AC = 1 << 18,
+            VIF = 1 << 19,
+            VIP = 1 << 20,
+            ID = 1 << 21;
 
     /** The arithmetic flags. */
     public static final int ARITHMETIC = CF | PF | AF | ZF | SF | OF;
 
     /** CR0 bits. */
-    public static final long CR0_PE = 1, CR0_MP = 2, CR0_EM = 4, CR0_TS = 8, CR0_ET = 16, CR0_NE = 32, CR0_WP = 1 << 16,
-            CR0_AM = 1 << 18, CR0_NW = 1 << 29, CR0_CD = 1 << 30, CR0_PG = 1L << 31;
+    public static final long CR0_PE = 1,
+            CR0_MP = 2,
+            CR0_EM = 4,
+            CR0_TS = 8,
+            CR0_ET = 16,
+            CR0_NE = 32,
+            CR0_WP = 1 << 16,
+            CR0_AM = 1 << 18,
+            CR0_NW = 1 << 29,
+            CR0_CD = 1 << 30,
+            CR0_PG = 1L << 31;
 
     /** CR4 bits. */
-    public static final long CR4_VME = 1, CR4_PVI = 2, CR4_TSD = 4, CR4_DE = 8, CR4_PSE = 16, CR4_PAE = 32,
-            CR4_MCE = 64, CR4_PGE = 128, CR4_PCE = 256, CR4_OSFXSR = 512, CR4_OSXMMEXCPT = 1024, CR4_UMIP = 2048,
-            CR4_FSGSBASE = 1 << 16, CR4_PCIDE = 1 << 17, CR4_OSXSAVE = 1 << 18, CR4_SMEP = 1 << 20, CR4_SMAP = 1 << 21;
+    public static final long CR4_VME = 1,
+            CR4_PVI = 2,
+            CR4_TSD = 4,
+            CR4_DE = 8,
+            CR4_PSE = 16,
+            CR4_PAE = 32,
+            CR4_MCE = 64,
+            CR4_PGE = 128,
+            CR4_PCE = 256,
+            CR4_OSFXSR = 512,
+            CR4_OSXMMEXCPT = 1024,
+            CR4_UMIP = 2048,
+            CR4_FSGSBASE = 1 << 16,
+            CR4_PCIDE = 1 << 17,
+            CR4_OSXSAVE = 1 << 18,
+            CR4_SMEP = 1 << 20,
+            CR4_SMAP = 1 << 21;
 
     /** EFER bits. */
     public static final long EFER_SCE = 1, EFER_LME = 1 << 8, EFER_LMA = 1 << 10, EFER_NXE = 1 << 11;
@@ -88,7 +125,6 @@ public final class Cpu {
 
     public long gdtrBase, idtrBase;
     public int gdtrLimit, idtrLimit;
-
     public long cr0, cr2, cr3, cr4;
 
     /** DR0 to DR3, DR6 and DR7 by number. */
@@ -260,23 +296,28 @@ public final class Cpu {
 
     /** A condition by its code 0 to 15 (Intel SDM vol. 1, appendix B). */
     public boolean condition(int code) {
-        boolean holds =
-                switch (code >>> 1) {
-                    case 0 -> of();
-                    case 1 -> cf();
-                    case 2 -> zf();
-                    case 3 -> cf() || zf();
-                    case 4 -> sf();
-                    case 5 -> pf();
-                    case 6 -> less();
-                    default -> zf() || less();
-                };
+        boolean holds = switch (code >>> 1) {
+            case 0 -> of();
+            case 1 -> cf();
+            case 2 -> zf();
+            case 3 -> cf() || zf();
+            case 4 -> sf();
+            case 5 -> pf();
+            case 6 -> less();
+            default -> zf() || less();
+        };
         return holds == ((code & 1) == 0);
     }
 
     /** All of RFLAGS, bit 1 set. */
     public long flags() {
-        return systemFlags | 2 | (cf() ? CF : 0) | (pf() ? PF : 0) | (af() ? AF : 0) | (zf() ? ZF : 0) | (sf() ? SF : 0)
+        return systemFlags
+                | 2
+                | (cf() ? CF : 0)
+                | (pf() ? PF : 0)
+                | (af() ? AF : 0)
+                | (zf() ? ZF : 0)
+                | (sf() ? SF : 0)
                 | (of() ? OF : 0);
     }
 

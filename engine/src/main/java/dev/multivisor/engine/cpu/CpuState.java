@@ -25,26 +25,58 @@ public record CpuState(
 
     /** ES, CS, SS, DS, FS, GS, (unused), LDTR, TR; and the tables. */
     public record SegmentState(
-            int[] selector, long[] base, int[] limit, int[] access,
-            long gdtrBase, int gdtrLimit, long idtrBase, int idtrLimit) {}
+            int[] selector,
+            long[] base,
+            int[] limit,
+            int[] access,
+            long gdtrBase,
+            int gdtrLimit,
+            long idtrBase,
+            int idtrLimit) {}
 
     /** Control and debug registers, and the MSRs that the CPU itself looks at. */
     public record ControlState(
-            long cr0, long cr2, long cr3, long cr4, long[] dr, int cpl,
-            long efer, long star, long lstar, long cstar, long sfmask, long kernelGsBase, long tscAux, long pat,
-            long sysenterCs, long sysenterEsp, long sysenterEip) {}
+            long cr0,
+            long cr2,
+            long cr3,
+            long cr4,
+            long[] dr,
+            int cpl,
+            long efer,
+            long star,
+            long lstar,
+            long cstar,
+            long sfmask,
+            long kernelGsBase,
+            long tscAux,
+            long pat,
+            long sysenterCs,
+            long sysenterEsp,
+            long sysenterEip) {}
 
     /** x87 and MMX registers, by physical number. */
     public record FpuState(
-            long[] significand, int[] exponent, int control, int status, int tags,
-            long ip, long dp, int opcode, int cs, int ds) {}
+            long[] significand,
+            int[] exponent,
+            int control,
+            int status,
+            int tags,
+            long ip,
+            long dp,
+            int opcode,
+            int cs,
+            int ds) {}
 
     /** XMM registers as pairs of low and high half. */
     public record SseState(long[] xmm, int mxcsr) {}
 
     /** What it is doing. */
     public record RunState(
-            boolean interruptShadow, boolean nmiBlocked, boolean halted, boolean waitForSipi, boolean shutdown,
+            boolean interruptShadow,
+            boolean nmiBlocked,
+            boolean halted,
+            boolean waitForSipi,
+            boolean shutdown,
             long instructions) {}
 
     private static final int SEGMENTS = 9;
@@ -56,20 +88,51 @@ public record CpuState(
                 cpu.number,
                 new GeneralState(registers, cpu.r[Cpu.RIP], cpu.flags()),
                 new SegmentState(
-                        cpu.selector.clone(), cpu.segmentBase.clone(),
-                        cpu.segmentLimit.clone(), cpu.segmentAccess.clone(),
-                        cpu.gdtrBase, cpu.gdtrLimit, cpu.idtrBase, cpu.idtrLimit),
+                        cpu.selector.clone(),
+                        cpu.segmentBase.clone(),
+                        cpu.segmentLimit.clone(),
+                        cpu.segmentAccess.clone(),
+                        cpu.gdtrBase,
+                        cpu.gdtrLimit,
+                        cpu.idtrBase,
+                        cpu.idtrLimit),
                 new ControlState(
-                        cpu.cr0, cpu.cr2, cpu.cr3, cpu.cr4, cpu.dr.clone(), cpu.cpl,
-                        cpu.efer, cpu.star, cpu.lstar, cpu.cstar, cpu.sfmask, cpu.kernelGsBase, cpu.tscAux, cpu.pat,
-                        cpu.sysenterCs, cpu.sysenterEsp, cpu.sysenterEip),
+                        cpu.cr0,
+                        cpu.cr2,
+                        cpu.cr3,
+                        cpu.cr4,
+                        cpu.dr.clone(),
+                        cpu.cpl,
+                        cpu.efer,
+                        cpu.star,
+                        cpu.lstar,
+                        cpu.cstar,
+                        cpu.sfmask,
+                        cpu.kernelGsBase,
+                        cpu.tscAux,
+                        cpu.pat,
+                        cpu.sysenterCs,
+                        cpu.sysenterEsp,
+                        cpu.sysenterEip),
                 new FpuState(
-                        cpu.stSignificand.clone(), cpu.stExponent.clone(), cpu.fpuControl, cpu.fpuStatus, cpu.fpuTags,
-                        cpu.fpuIp, cpu.fpuDp, cpu.fpuOpcode, cpu.fpuCs, cpu.fpuDs),
+                        cpu.stSignificand.clone(),
+                        cpu.stExponent.clone(),
+                        cpu.fpuControl,
+                        cpu.fpuStatus,
+                        cpu.fpuTags,
+                        cpu.fpuIp,
+                        cpu.fpuDp,
+                        cpu.fpuOpcode,
+                        cpu.fpuCs,
+                        cpu.fpuDs),
                 new SseState(Arrays.copyOf(cpu.xmm, 32), cpu.mxcsr),
                 cpu.msrs.save(),
                 new RunState(
-                        cpu.interruptShadow, cpu.nmiBlocked, cpu.halted, cpu.waitForSipi, cpu.shutdown,
+                        cpu.interruptShadow,
+                        cpu.nmiBlocked,
+                        cpu.halted,
+                        cpu.waitForSipi,
+                        cpu.shutdown,
                         cpu.instructions));
     }
 

@@ -42,12 +42,11 @@ final class Debug {
         if (number >= 6 && value >>> 32 != 0) {
             throw cpu.fault(CpuFault.GP);
         }
-        cpu.dr[number] =
-                switch (number) {
-                    case 6 -> value & DR6_WRITABLE | DR6_RESET;
-                    case 7 -> value & DR7_WRITABLE | DR7_RESET;
-                    default -> value;
-                };
+        cpu.dr[number] = switch (number) {
+            case 6 -> value & DR6_WRITABLE | DR6_RESET;
+            case 7 -> value & DR7_WRITABLE | DR7_RESET;
+            default -> value;
+        };
         changed(cpu);
     }
 

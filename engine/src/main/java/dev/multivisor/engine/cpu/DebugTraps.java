@@ -31,12 +31,11 @@ final class DebugTraps {
         if (cpu.interruptShadow && i.op != Op.STI) {
             return;
         }
-        boolean trap =
-                switch (i.op) {
-                    case INT, INT3, INTO, INT1 -> false;
-                    case SYSCALL -> stepped && (cpu.systemFlags & Cpu.TF) != 0;
-                    default -> stepped;
-                };
+        boolean trap = switch (i.op) {
+            case INT, INT3, INTO, INT1 -> false;
+            case SYSCALL -> stepped && (cpu.systemFlags & Cpu.TF) != 0;
+            default -> stepped;
+        };
         int data = cpu.mmu.pendingDebug;
         cpu.mmu.pendingDebug = 0;
         if (data != 0 || trap) {

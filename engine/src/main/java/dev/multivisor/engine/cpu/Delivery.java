@@ -54,9 +54,11 @@ final class Delivery {
         return vector * 8 + 2 + ext;
     }
 
-    private static void legacy(
-            Cpu cpu, int vector, boolean software, int errorCode, int ext, long next, long flags) {
-        if (software && cpu.virtual8086() && vector != CpuFault.BP && vector != CpuFault.OF
+    private static void legacy(Cpu cpu, int vector, boolean software, int errorCode, int ext, long next, long flags) {
+        if (software
+                && cpu.virtual8086()
+                && vector != CpuFault.BP
+                && vector != CpuFault.OF
                 && VirtualMode.interrupt(cpu, vector, next)) {
             return;
         }
@@ -67,8 +69,7 @@ final class Delivery {
         long gate = cpu.mmu.loadSystem(cpu.idtrBase + vector * 8, 8);
         int access = Descriptors.access(gate);
         int type = Descriptors.systemType(access);
-        boolean passable = type == Descriptors.TASK_GATE
-                || (type & ~9) == Descriptors.INTERRUPT16; // 6, 7, 14, 15
+        boolean passable = type == Descriptors.TASK_GATE || (type & ~9) == Descriptors.INTERRUPT16; // 6, 7, 14, 15
         if (!passable || software && Descriptors.dpl(access) < cpu.cpl) {
             throw cpu.fault(CpuFault.GP, error);
         }

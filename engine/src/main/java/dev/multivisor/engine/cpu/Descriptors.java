@@ -6,15 +6,31 @@ package dev.multivisor.engine.cpu;
  */
 final class Descriptors {
     /** Access bits: accessed or busy, writable or readable, expand-down or conforming, code, code or data, present. */
-    static final int ACCESSED = 1, WRITABLE = 2, READABLE = 2, EXPAND_DOWN = 4, CONFORMING = 4, CODE = 8, S = 16,
+    static final int ACCESSED = 1,
+            WRITABLE = 2,
+            READABLE = 2,
+            EXPAND_DOWN = 4,
+            CONFORMING = 4,
+            CODE = 8,
+            S = 16,
             PRESENT = 128;
 
     /** Access bits: 64-bit code, default size or big, granularity. */
     static final int L = 1 << 13, DB = 1 << 14, G = 1 << 15;
 
     /** System types (SDM vol. 3, table 3-2). */
-    static final int TSS16 = 1, LDT = 2, TSS16_BUSY = 3, CALL16 = 4, TASK_GATE = 5, INTERRUPT16 = 6, TRAP16 = 7,
-            TSS32 = 9, TSS32_BUSY = 11, CALL32 = 12, INTERRUPT32 = 14, TRAP32 = 15;
+    static final int TSS16 = 1,
+            LDT = 2,
+            TSS16_BUSY = 3,
+            CALL16 = 4,
+            TASK_GATE = 5,
+            INTERRUPT16 = 6,
+            TRAP16 = 7,
+            TSS32 = 9,
+            TSS32_BUSY = 11,
+            CALL32 = 12,
+            INTERRUPT32 = 14,
+            TRAP32 = 15;
 
     private Descriptors() {}
 

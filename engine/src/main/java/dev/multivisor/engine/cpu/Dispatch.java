@@ -10,14 +10,23 @@ import dev.multivisor.engine.isa.Op;
 
 /** The way to the handlers of all forms: the checks that a form's attributes ask for, then its group's handler. */
 public final class Dispatch {
-    private static final int INTEGER = 0, TRANSFER = 1, CONTROL = 2, STRING = 3, SYSTEM = 4, SEGMENT = 5, FAR = 6,
-            SSE_GROUP = 7, FPU = 8, NONE = 9;
+    private static final int INTEGER = 0,
+            TRANSFER = 1,
+            CONTROL = 2,
+            STRING = 3,
+            SYSTEM = 4,
+            SEGMENT = 5,
+            FAR = 6,
+            SSE_GROUP = 7,
+            FPU = 8,
+            NONE = 9;
 
     /** Bits of {@link #CHECKS}: something of what the attributes ask for. */
     private static final int PRIVILEGED = 1, PROTECTED = 2, X87 = 4, MMX = 8, SSE = 16, WAIT = 64, LENGTH = 128;
 
     private static final byte[] GROUPS = new byte[Op.values().length];
-    private static final byte[] CHECKS = new byte[InstructionTable.STANDARD.forms().size()];
+    private static final byte[] CHECKS =
+            new byte[InstructionTable.STANDARD.forms().size()];
 
     static {
         for (Op op : Op.values()) {
@@ -32,12 +41,84 @@ public final class Dispatch {
 
     private static int group(Op op) {
         return switch (op) {
-            case ADD, OR, ADC, SBB, AND, SUB, XOR, CMP, TEST, INC, DEC, NOT, NEG, MUL, IMUL, DIV, IDIV,
-                    ROL, ROR, RCL, RCR, SHL, SHR, SAR, SHLD, SHRD, BT, BTS, BTR, BTC, BSF, BSR, POPCNT,
-                    XCHG, XADD, CMPXCHG, CMPXCHG8B, CMPXCHG16B, CRC32, LAHF, SAHF,
-                    DAA, DAS, AAA, AAS, AAM, AAD, SALC, CLC, STC, CMC, CLD, STD -> INTEGER;
-            case MOV, MOVZX, MOVSX, MOVSXD, LEA, MOVBE, BSWAP, PUSH, POP, PUSHA, POPA, PUSHF, POPF, CBW, CWD, XLAT,
-                    ENTER, LEAVE, BOUND, SETCC, CMOVCC, NOP, PAUSE, UD, MOVNTI -> TRANSFER;
+            case ADD,
+                    OR,
+                    ADC,
+                    SBB,
+                    AND,
+                    SUB,
+                    XOR,
+                    CMP,
+                    TEST,
+                    INC,
+                    DEC,
+                    NOT,
+                    NEG,
+                    MUL,
+                    IMUL,
+                    DIV,
+                    IDIV,
+                    ROL,
+                    ROR,
+                    RCL,
+                    RCR,
+                    SHL,
+                    SHR,
+                    SAR,
+                    SHLD,
+                    SHRD,
+                    BT,
+                    BTS,
+                    BTR,
+                    BTC,
+                    BSF,
+                    BSR,
+                    POPCNT,
+                    XCHG,
+                    XADD,
+                    CMPXCHG,
+                    CMPXCHG8B,
+                    CMPXCHG16B,
+                    CRC32,
+                    LAHF,
+                    SAHF,
+                    DAA,
+                    DAS,
+                    AAA,
+                    AAS,
+                    AAM,
+                    AAD,
+                    SALC,
+                    CLC,
+                    STC,
+                    CMC,
+                    CLD,
+                    STD -> INTEGER;
+            case MOV,
+                    MOVZX,
+                    MOVSX,
+                    MOVSXD,
+                    LEA,
+                    MOVBE,
+                    BSWAP,
+                    PUSH,
+                    POP,
+                    PUSHA,
+                    POPA,
+                    PUSHF,
+                    POPF,
+                    CBW,
+                    CWD,
+                    XLAT,
+                    ENTER,
+                    LEAVE,
+                    BOUND,
+                    SETCC,
+                    CMOVCC,
+                    NOP,
+                    PAUSE,
+                    UD,
+                    MOVNTI -> TRANSFER;
             case JMP, CALL, RET, JCC, JCXZ, LOOP, LOOPE, LOOPNE -> CONTROL;
             case MOVS, CMPS, STOS, LODS, SCAS, INS, OUTS -> STRING;
             case FXSAVE, FXRSTOR, LDMXCSR, STMXCSR -> SSE_GROUP;

@@ -7,12 +7,22 @@ package dev.multivisor.engine.cpu;
 public final class Exceptions {
     /** Faults whose return address is the instruction: RF is set in the flags pushed (SDM vol. 3, 18.3.1.1). */
     private static final int FAULTS = mask(
-            CpuFault.DE, CpuFault.BR, CpuFault.UD, CpuFault.NM, CpuFault.TS, CpuFault.NP, CpuFault.SS, CpuFault.GP,
-            CpuFault.PF, CpuFault.MF, CpuFault.AC, CpuFault.XM);
+            CpuFault.DE,
+            CpuFault.BR,
+            CpuFault.UD,
+            CpuFault.NM,
+            CpuFault.TS,
+            CpuFault.NP,
+            CpuFault.SS,
+            CpuFault.GP,
+            CpuFault.PF,
+            CpuFault.MF,
+            CpuFault.AC,
+            CpuFault.XM);
 
     /** Vectors that push an error code. */
-    private static final int WITH_CODE = mask(
-            CpuFault.DF, CpuFault.TS, CpuFault.NP, CpuFault.SS, CpuFault.GP, CpuFault.PF, CpuFault.AC);
+    private static final int WITH_CODE =
+            mask(CpuFault.DF, CpuFault.TS, CpuFault.NP, CpuFault.SS, CpuFault.GP, CpuFault.PF, CpuFault.AC);
 
     /** Contributory exceptions (SDM vol. 3, table 6-4). */
     private static final int CONTRIBUTORY = mask(CpuFault.DE, CpuFault.TS, CpuFault.NP, CpuFault.SS, CpuFault.GP);
@@ -38,7 +48,7 @@ public final class Exceptions {
 
     private static void deliver(Cpu cpu, int vector, int errorCode, long address) {
         cpu.interruptShadow = false;
-        for (;;) {
+        for (; ; ) {
             if (vector == CpuFault.PF) {
                 cpu.cr2 = address;
             }

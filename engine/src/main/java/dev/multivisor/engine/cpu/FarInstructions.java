@@ -10,8 +10,18 @@ import java.util.Set;
 public final class FarInstructions {
     /** What {@link #execute} takes. */
     public static final Set<Op> OPS = EnumSet.of(
-            Op.JMP_FAR, Op.CALL_FAR, Op.RET_FAR, Op.INT, Op.INT3, Op.INT1, Op.INTO, Op.IRET, Op.SYSCALL, Op.SYSRET,
-            Op.SYSENTER, Op.SYSEXIT);
+            Op.JMP_FAR,
+            Op.CALL_FAR,
+            Op.RET_FAR,
+            Op.INT,
+            Op.INT3,
+            Op.INT1,
+            Op.INTO,
+            Op.IRET,
+            Op.SYSCALL,
+            Op.SYSRET,
+            Op.SYSENTER,
+            Op.SYSEXIT);
 
     private FarInstructions() {}
 

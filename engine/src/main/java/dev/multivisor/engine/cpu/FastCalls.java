@@ -5,8 +5,8 @@ import dev.multivisor.engine.isa.Instruction;
 /** SYSCALL, SYSRET, SYSENTER and SYSEXIT as Intel has them (Intel SDM vol. 2): the tables are not looked at. */
 final class FastCalls {
     /** The flags that SYSRET takes from R11: all but RF and VM. */
-    private static final int RESTORED = Cpu.ARITHMETIC | Cpu.TF | Cpu.IF | Cpu.DF | Cpu.IOPL | Cpu.NT | Cpu.AC | Cpu.VIF
-            | Cpu.VIP | Cpu.ID;
+    private static final int RESTORED =
+            Cpu.ARITHMETIC | Cpu.TF | Cpu.IF | Cpu.DF | Cpu.IOPL | Cpu.NT | Cpu.AC | Cpu.VIF | Cpu.VIP | Cpu.ID;
 
     private FastCalls() {}
 

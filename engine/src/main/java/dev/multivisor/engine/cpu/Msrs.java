@@ -10,14 +10,42 @@ public final class Msrs {
     /** Variable-range MTRRs. */
     static final int VARIABLE_RANGES = 8;
 
-    static final int TSC = 0x10, PLATFORM_ID = 0x17, APIC_BASE = 0x1b, EBL_CR_POWERON = 0x2a, FEATURE_CONTROL = 0x3a,
-            TSC_ADJUST = 0x3b, BIOS_UPDT_TRIG = 0x79, BIOS_SIGN_ID = 0x8b, PLATFORM_INFO = 0xce, MTRRCAP = 0xfe,
-            ARCH_CAPABILITIES = 0x10a, SYSENTER_CS = 0x174, SYSENTER_ESP = 0x175, SYSENTER_EIP = 0x176,
-            MCG_CAP = 0x179, MCG_STATUS = 0x17a, PERF_STATUS = 0x198, MISC_ENABLE = 0x1a0, DEBUGCTL = 0x1d9,
-            MTRR_PHYSBASE0 = 0x200, MTRR_FIX64K = 0x250, MTRR_FIX16K = 0x258, MTRR_FIX4K = 0x268, PAT = 0x277,
-            MTRR_DEF_TYPE = 0x2ff, TSC_DEADLINE = 0x6e0, X2APIC = 0x800, EFER = 0xc0000080, STAR = 0xc0000081,
-            LSTAR = 0xc0000082, CSTAR = 0xc0000083, SFMASK = 0xc0000084, FS_BASE = 0xc0000100, GS_BASE = 0xc0000101,
-            KERNEL_GS_BASE = 0xc0000102, TSC_AUX = 0xc0000103;
+    static final int TSC = 0x10,
+            PLATFORM_ID = 0x17,
+            APIC_BASE = 0x1b,
+            EBL_CR_POWERON = 0x2a,
+            FEATURE_CONTROL = 0x3a,
+            TSC_ADJUST = 0x3b,
+            BIOS_UPDT_TRIG = 0x79,
+            BIOS_SIGN_ID = 0x8b,
+            PLATFORM_INFO = 0xce,
+            MTRRCAP = 0xfe,
+            ARCH_CAPABILITIES = 0x10a,
+            SYSENTER_CS = 0x174,
+            SYSENTER_ESP = 0x175,
+            SYSENTER_EIP = 0x176,
+            MCG_CAP = 0x179,
+            MCG_STATUS = 0x17a,
+            PERF_STATUS = 0x198,
+            MISC_ENABLE = 0x1a0,
+            DEBUGCTL = 0x1d9,
+            MTRR_PHYSBASE0 = 0x200,
+            MTRR_FIX64K = 0x250,
+            MTRR_FIX16K = 0x258,
+            MTRR_FIX4K = 0x268,
+            PAT = 0x277,
+            MTRR_DEF_TYPE = 0x2ff,
+            TSC_DEADLINE = 0x6e0,
+            X2APIC = 0x800,
+            EFER = 0xc0000080,
+            STAR = 0xc0000081,
+            LSTAR = 0xc0000082,
+            CSTAR = 0xc0000083,
+            SFMASK = 0xc0000084,
+            FS_BASE = 0xc0000100,
+            GS_BASE = 0xc0000101,
+            KERNEL_GS_BASE = 0xc0000102,
+            TSC_AUX = 0xc0000103;
 
     /** KVM's clock: the first registers, and the range of the present ones. */
     static final int KVM_WALL_CLOCK_OLD = 0x11, KVM_SYSTEM_TIME_OLD = 0x12, KVM = 0x4b564d00;
@@ -226,8 +254,7 @@ public final class Msrs {
             long tscAdjust, long miscEnable, long mcgStatus, long mtrrDefType, long[] mtrrFixed, long[] mtrrVariable) {}
 
     MsrState save() {
-        return new MsrState(
-                tscAdjust, miscEnable, mcgStatus, mtrrDefType, mtrrFixed.clone(), mtrrVariable.clone());
+        return new MsrState(tscAdjust, miscEnable, mcgStatus, mtrrDefType, mtrrFixed.clone(), mtrrVariable.clone());
     }
 
     /** The lengths were checked by {@link CpuState}. */

@@ -34,13 +34,12 @@ public final class Operands {
 
     /** Writes the low 1, 2, 4 or 8 bytes of a general register (HIGH is separate). */
     public static void writeRegister(Cpu cpu, int register, int size, long value) {
-        cpu.r[register] =
-                switch (size) {
-                    case 1 -> cpu.r[register] & ~0xffL | value & 0xff;
-                    case 2 -> cpu.r[register] & ~0xffffL | value & 0xffff;
-                    case 4 -> value & 0xffffffffL;
-                    default -> value;
-                };
+        cpu.r[register] = switch (size) {
+            case 1 -> cpu.r[register] & ~0xffL | value & 0xff;
+            case 2 -> cpu.r[register] & ~0xffffL | value & 0xffff;
+            case 4 -> value & 0xffffffffL;
+            default -> value;
+        };
     }
 
     /** All ones in the low {@code size} bytes. */

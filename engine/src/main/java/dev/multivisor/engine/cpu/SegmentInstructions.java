@@ -10,8 +10,8 @@ import java.util.Set;
 /** Segment registers and selectors: MOV Sreg, LDS and its like, LAR, LSL, VERR, VERW, ARPL (Intel SDM vol. 2). */
 public final class SegmentInstructions {
     /** What {@link #execute} takes. */
-    public static final Set<Op> OPS = EnumSet.of(
-            Op.MOV_SREG, Op.LDS, Op.LES, Op.LFS, Op.LGS, Op.LSS, Op.LAR, Op.LSL, Op.VERR, Op.VERW, Op.ARPL);
+    public static final Set<Op> OPS =
+            EnumSet.of(Op.MOV_SREG, Op.LDS, Op.LES, Op.LFS, Op.LGS, Op.LSS, Op.LAR, Op.LSL, Op.VERR, Op.VERW, Op.ARPL);
 
     /** Types that LAR and LSL know: a bit for each system type, outside and inside IA-32e mode. */
     private static final int LAR_TYPES = 0x1a3e, LAR_TYPES_LONG = 0x1a04, LSL_TYPES = 0x0a0e, LSL_TYPES_LONG = 0x0a04;

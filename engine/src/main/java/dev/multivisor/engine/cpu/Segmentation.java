@@ -92,8 +92,7 @@ public final class Segmentation {
 
     /** DPL is at least CPL and RPL, which conforming code does not ask for. */
     static boolean privilegeAllows(Cpu cpu, int selector, int access) {
-        return Descriptors.conformingCode(access)
-                || Math.max(cpu.cpl, selector & 3) <= Descriptors.dpl(access);
+        return Descriptors.conformingCode(access) || Math.max(cpu.cpl, selector & 3) <= Descriptors.dpl(access);
     }
 
     /** Loads CS with a descriptor that was checked, and changes the privilege level. */

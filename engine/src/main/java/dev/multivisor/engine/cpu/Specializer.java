@@ -37,9 +37,7 @@ final class Specializer {
         if (code != Hot.GENERAL) {
             return code;
         }
-        return repeats(i)
-                ? Hot.REPEATED
-                : setsRip(i) ? Hot.GENERAL_END : ends(i) ? Hot.GENERAL_FALL : Hot.GENERAL;
+        return repeats(i) ? Hot.REPEATED : setsRip(i) ? Hot.GENERAL_END : ends(i) ? Hot.GENERAL_FALL : Hot.GENERAL;
     }
 
     private static int frequent(Instruction i, boolean mode64) {
@@ -61,13 +59,13 @@ final class Specializer {
             case TEST -> arithmetic(i, Hot.TEST);
             case MOV -> i.a.size() == 2 ? wordMove(i) : arithmetic(i, Hot.MOV);
             case MOVZX -> i.operandSize == 2 ? Hot.GENERAL : extension(i, Hot.MOVZX_R8);
-            case MOVSX -> i.operandSize == 2
-                    ? Hot.GENERAL
-                    : i.operandSize == 4 ? extension(i, Hot.MOVSX32_R8) : signExtension(i);
+            case MOVSX ->
+                i.operandSize == 2 ? Hot.GENERAL : i.operandSize == 4 ? extension(i, Hot.MOVSX32_R8) : signExtension(i);
             case MOVSXD -> i.operandSize == 8 ? signExtension(i) : Hot.GENERAL;
-            case LEA -> !mode64 || i.addressSize != 8 || i.operandSize == 2
-                    ? Hot.GENERAL
-                    : i.operandSize == 8 ? Hot.LEA64 : Hot.LEA32;
+            case LEA ->
+                !mode64 || i.addressSize != 8 || i.operandSize == 2
+                        ? Hot.GENERAL
+                        : i.operandSize == 8 ? Hot.LEA64 : Hot.LEA32;
             case SHL -> shift(i, Hot.SHL_I, Hot.SHL_CL);
             case SHR -> shift(i, Hot.SHR_I, Hot.SHR_CL);
             case SAR -> shift(i, Hot.SAR_I, Hot.SAR_CL);
@@ -79,11 +77,12 @@ final class Specializer {
             case DEC -> unary(i, Hot.DEC, Hot.DEC_M);
             case NEG -> unary(i, Hot.NEG, Hot.GENERAL);
             case NOT -> unary(i, Hot.NOT, Hot.GENERAL);
-            case IMUL -> i.c.kind() == Kind.IMMEDIATE
-                    ? i.b.kind() == Kind.GPR ? sized(Hot.IMUL_RRI, i.a) : Hot.GENERAL
-                    : i.b.kind() == Kind.GPR
-                            ? sized(Hot.IMUL_RR, i.a)
-                            : i.b.kind() == Kind.MEMORY ? sized(Hot.IMUL_RM, i.a) : Hot.GENERAL;
+            case IMUL ->
+                i.c.kind() == Kind.IMMEDIATE
+                        ? i.b.kind() == Kind.GPR ? sized(Hot.IMUL_RRI, i.a) : Hot.GENERAL
+                        : i.b.kind() == Kind.GPR
+                                ? sized(Hot.IMUL_RR, i.a)
+                                : i.b.kind() == Kind.MEMORY ? sized(Hot.IMUL_RM, i.a) : Hot.GENERAL;
             case MUL -> i.a.size() != 8 ? Hot.GENERAL : i.a.kind() == Kind.GPR ? Hot.MUL64_R : Hot.MUL64_M;
             case CMOVCC -> sized(i.b.kind() == Kind.GPR ? Hot.CMOV_R : Hot.CMOV_M, i.a);
             case SETCC -> i.a.kind() == Kind.GPR ? Hot.SETCC_R : Hot.SETCC_M;
@@ -158,9 +157,10 @@ final class Specializer {
     private static int control(Instruction i) {
         Kind kind = i.a.kind();
         return switch (i.op) {
-            case PUSH -> kind == Kind.GPR
-                    ? Hot.PUSH_R
-                    : kind == Kind.IMMEDIATE ? Hot.PUSH_I : kind == Kind.MEMORY ? Hot.PUSH_M : Hot.GENERAL;
+            case PUSH ->
+                kind == Kind.GPR
+                        ? Hot.PUSH_R
+                        : kind == Kind.IMMEDIATE ? Hot.PUSH_I : kind == Kind.MEMORY ? Hot.PUSH_M : Hot.GENERAL;
             case POP -> kind == Kind.GPR ? Hot.POP_R : Hot.GENERAL;
             case LEAVE -> Hot.LEAVE;
             case CALL -> kind == Kind.RELATIVE ? Hot.CALL : kind == Kind.GPR ? Hot.CALL_R : Hot.CALL_M;

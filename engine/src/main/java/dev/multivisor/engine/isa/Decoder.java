@@ -272,15 +272,15 @@ public final class Decoder {
         int size = Encoding.size(argument.size(), o.operandSize, mode64);
         int reg = modRm >>> 3 & 7;
         return switch (argument.source()) {
-            case RM_GPR, RM_MEMORY -> modRm < 0xc0 && !encoding.ignoresMod
-                    ? of(Operand.Kind.MEMORY, 0, size)
-                    : general(modRm & 7 | (rex & REX_B) << 3, size);
-            case RM_XMM -> modRm < 0xc0
-                    ? of(Operand.Kind.MEMORY, 0, size)
-                    : of(Operand.Kind.XMM, modRm & 7 | (rex & REX_B) << 3, size);
-            case RM_MMX -> modRm < 0xc0
-                    ? of(Operand.Kind.MEMORY, 0, size)
-                    : of(Operand.Kind.MMX, modRm & 7, size);
+            case RM_GPR, RM_MEMORY ->
+                modRm < 0xc0 && !encoding.ignoresMod
+                        ? of(Operand.Kind.MEMORY, 0, size)
+                        : general(modRm & 7 | (rex & REX_B) << 3, size);
+            case RM_XMM ->
+                modRm < 0xc0
+                        ? of(Operand.Kind.MEMORY, 0, size)
+                        : of(Operand.Kind.XMM, modRm & 7 | (rex & REX_B) << 3, size);
+            case RM_MMX -> modRm < 0xc0 ? of(Operand.Kind.MEMORY, 0, size) : of(Operand.Kind.MMX, modRm & 7, size);
             case RM_ST -> of(Operand.Kind.ST, modRm & 7, size);
             case REG_GPR -> general(reg | (rex & REX_R) << 1, size);
             case REG_XMM -> of(Operand.Kind.XMM, reg | (rex & REX_R) << 1, size);

@@ -66,14 +66,15 @@ public final class Disassembler {
             case SYSEXIT -> size == 8 ? "sysexitq" : "sysexitd";
             case MOVS -> "movs";
             case UD -> i.form == InstructionTable.INVALID ? "(bad)" : undefined(i.form.encoding());
-            case PREFETCH -> i.form.encoding().startsWith("0F 0D")
-                    ? "prefetchw"
-                    : i.form.encoding().endsWith("/0 mem") ? "prefetchnta"
-                            : "prefetcht" + (i.form.encoding().charAt(7) - '1');
+            case PREFETCH ->
+                i.form.encoding().startsWith("0F 0D")
+                        ? "prefetchw"
+                        : i.form.encoding().endsWith("/0 mem")
+                                ? "prefetchnta"
+                                : "prefetcht" + (i.form.encoding().charAt(7) - '1');
             case FXSAVE, FXRSTOR -> lower(i) + (size == 8 ? "64" : "");
-            case CMPPS, CMPPD, CMPSS, CMPSD -> (i.immediate & 0xff) < 8
-                    ? "cmp" + COMPARISONS[(int) i.immediate] + lower(i).substring(3)
-                    : lower(i);
+            case CMPPS, CMPPD, CMPSS, CMPSD ->
+                (i.immediate & 0xff) < 8 ? "cmp" + COMPARISONS[(int) i.immediate] + lower(i).substring(3) : lower(i);
             default -> lower(i);
         };
     }
@@ -91,8 +92,9 @@ public final class Disassembler {
     }
 
     private static String undefined(String encoding) {
-        return encoding.startsWith("0F 0B") ? "ud2" : encoding.startsWith("0F B9") ? "ud1"
-                : encoding.startsWith("0F FF") ? "ud0" : "(bad)";
+        return encoding.startsWith("0F 0B")
+                ? "ud2"
+                : encoding.startsWith("0F B9") ? "ud1" : encoding.startsWith("0F FF") ? "ud0" : "(bad)";
     }
 
     private static String fcmov(Instruction i) {
@@ -125,12 +127,17 @@ public final class Disassembler {
                 long target = address + i.length + i.immediate;
                 out.append("0x").append(Long.toHexString(i.operandSize == 8 ? target : target & mask(i.operandSize)));
             }
-            case FAR -> out.append("0x").append(Integer.toHexString(i.immediate2)).append(":0x")
-                    .append(Long.toHexString(i.immediate));
+            case FAR ->
+                out.append("0x")
+                        .append(Integer.toHexString(i.immediate2))
+                        .append(":0x")
+                        .append(Long.toHexString(i.immediate));
             case STRING -> {
                 pointer(out, o.size());
                 out.append(o.register() == 7 ? "es" : SEGMENTS[i.segment == Instruction.FLAT ? 3 : i.segment])
-                        .append(":[").append(register(o.register(), i.addressSize)).append(']');
+                        .append(":[")
+                        .append(register(o.register(), i.addressSize))
+                        .append(']');
             }
             case MEMORY -> memory(out, i, o);
             default -> out.append('?');

@@ -19,14 +19,31 @@ final class Encoding {
     /** Where an operand comes from. */
     enum Source {
         /** ModRM.rm: a register or memory, or either. */
-        RM_GPR, RM_MEMORY, RM_XMM, RM_MMX, RM_ST,
+        RM_GPR,
+        RM_MEMORY,
+        RM_XMM,
+        RM_MMX,
+        RM_ST,
         /** ModRM.reg. */
-        REG_GPR, REG_XMM, REG_MMX, REG_SEGMENT, REG_CONTROL, REG_DEBUG,
+        REG_GPR,
+        REG_XMM,
+        REG_MMX,
+        REG_SEGMENT,
+        REG_CONTROL,
+        REG_DEBUG,
         /** The opcode's low three bits. */
         OPCODE_GPR,
-        IMMEDIATE, RELATIVE, FAR, OFFSET, STRING_SOURCE, STRING_TARGET,
+        IMMEDIATE,
+        RELATIVE,
+        FAR,
+        OFFSET,
+        STRING_SOURCE,
+        STRING_TARGET,
         /** A register that the opcode implies. */
-        FIXED_GPR, FIXED_SEGMENT, FIXED_ST, FIXED_XMM,
+        FIXED_GPR,
+        FIXED_SEGMENT,
+        FIXED_ST,
+        FIXED_XMM,
         /** A constant immediate. */
         CONSTANT
     }
@@ -56,6 +73,7 @@ final class Encoding {
     final int digit;
     /** The whole ModRM byte, or -1. */
     final int exact;
+
     final int mod;
     final int width;
     final boolean hasModRm;
@@ -63,6 +81,7 @@ final class Encoding {
     final boolean wide;
     /** In 64-bit mode the prefix 66 does not change the operand size. */
     final boolean fixedSize;
+
     final boolean not64;
     final boolean only64;
     final boolean lockable;
@@ -164,7 +183,10 @@ final class Encoding {
 
     /** The more it demands, the higher: of two rows that match, the higher one is meant. */
     int specificity() {
-        return (prefix != ANY_PREFIX ? 16 : 0) + (exact >= 0 ? 8 : 0) + (digit >= 0 ? 4 : 0) + (mod != ANY_MOD ? 2 : 0)
+        return (prefix != ANY_PREFIX ? 16 : 0)
+                + (exact >= 0 ? 8 : 0)
+                + (digit >= 0 ? 4 : 0)
+                + (mod != ANY_MOD ? 2 : 0)
                 + (w >= 0 ? 1 : 0);
     }
 

@@ -174,8 +174,12 @@ public final class InstructionTable {
 
     private static boolean isAttributes(String column) {
         String first = Encoding.words(column).get(0);
-        return first.indexOf(':') >= 0 || first.length() >= 3 && first.equals(first.toUpperCase(Locale.ROOT))
-                && first.indexOf(',') < 0 && !first.equals("ST0") && !first.startsWith("XMM");
+        return first.indexOf(':') >= 0
+                || first.length() >= 3
+                        && first.equals(first.toUpperCase(Locale.ROOT))
+                        && first.indexOf(',') < 0
+                        && !first.equals("ST0")
+                        && !first.startsWith("XMM");
     }
 
     private static String[] split(String operands) {

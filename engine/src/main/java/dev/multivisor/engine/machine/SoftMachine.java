@@ -47,8 +47,7 @@ public final class SoftMachine implements Machine {
     public static SoftMachine create(String producer, MachineSpec spec, Boot boot, Resources resources) {
         Settings settings = Settings.of(spec);
         MachineTime time = new MachineTime(resources.clock(), settings.countedTime(), 0);
-        SoftMachine machine =
-                new SoftMachine(producer, wiring -> new Board(spec.cpus(), resources, time, wiring));
+        SoftMachine machine = new SoftMachine(producer, wiring -> new Board(spec.cpus(), resources, time, wiring));
         MemoryMap map = MemoryMap.of(resources.memory());
         byte[] tables = AcpiTables.build(MemoryMap.FIRMWARE, spec.cpus());
         machine.board.memory.write(MemoryMap.FIRMWARE, tables, 0, tables.length);
@@ -61,8 +60,8 @@ public final class SoftMachine implements Machine {
     public static SoftMachine restore(String producer, MachineSpec spec, byte[] bytes, Resources resources) {
         Settings.of(spec);
         BoardState state = BoardState.read(StateContainer.parse(bytes), spec.cpus());
-        MachineTime time =
-                new MachineTime(resources.clock(), state.time().counted(), state.time().skipped());
+        MachineTime time = new MachineTime(
+                resources.clock(), state.time().counted(), state.time().skipped());
         return new SoftMachine(producer, wiring -> new Board(resources, time, wiring, state));
     }
 
@@ -153,7 +152,9 @@ public final class SoftMachine implements Machine {
     @Override
     public Map<String, Long> statistics() {
         Map<String, Long> counters = new LinkedHashMap<>();
-        counters.put("instructions", board.cpus().stream().mapToLong(cpu -> cpu.instructions).sum());
+        counters.put(
+                "instructions",
+                board.cpus().stream().mapToLong(cpu -> cpu.instructions).sum());
         return counters;
     }
 
@@ -208,8 +209,7 @@ public final class SoftMachine implements Machine {
                     throw new EngineException("parameter '" + name + "': this engine has time, payload");
                 }
             }
-            return new Settings(
-                    choice(spec, TIME, "host", "instructions"), !choice(spec, PAYLOAD, "host", "guest"));
+            return new Settings(choice(spec, TIME, "host", "instructions"), !choice(spec, PAYLOAD, "host", "guest"));
         }
 
         /** Whether the second of two values was chosen. */

@@ -80,8 +80,8 @@ final class StateContainer {
             throw new EngineException("state: section '" + name + "' is missing");
         }
         if (section.version != version) {
-            throw new EngineException("state: section '" + name + "' has version " + section.version
-                    + ", this engine takes " + version);
+            throw new EngineException(
+                    "state: section '" + name + "' has version " + section.version + ", this engine takes " + version);
         }
         try {
             T state = MAPPER.treeToValue(section.data, type);
@@ -143,7 +143,11 @@ final class StateContainer {
     byte[] toBytes() {
         byte[] content = MAPPER.writeValueAsBytes(new Content(producer, sections));
         ByteBuffer out = ByteBuffer.allocate(HEADER + content.length).order(ByteOrder.LITTLE_ENDIAN);
-        out.put(MAGIC).putInt(FORMAT).putInt(content.length).putInt(checksum(content)).put(content);
+        out.put(MAGIC)
+                .putInt(FORMAT)
+                .putInt(content.length)
+                .putInt(checksum(content))
+                .put(content);
         return out.array();
     }
 

@@ -118,8 +118,10 @@ final class Vcpu implements VirtualCpu {
             cpu.interruptWindow = apic.pending();
             execute();
             if (cpu.shutdown) {
-                machine.finish(new Exit(Exit.Reason.TRIPLE_FAULT, 0, "vCPU " + cpu.number + " at RIP 0x"
-                        + Long.toHexString(cpu.r[Cpu.RIP])));
+                machine.finish(new Exit(
+                        Exit.Reason.TRIPLE_FAULT,
+                        0,
+                        "vCPU " + cpu.number + " at RIP 0x" + Long.toHexString(cpu.r[Cpu.RIP])));
             }
         }
     }

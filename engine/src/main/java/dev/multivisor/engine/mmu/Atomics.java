@@ -38,22 +38,42 @@ final class Atomics {
 
     /** A locked operation on the last bytes of one word, from bit {@code shift}, and the first bytes of another. */
     static boolean split(
-            MemorySegment ram, long first, long second, int shift, int size, long expected, long value,
+            MemorySegment ram,
+            long first,
+            long second,
+            int shift,
+            int size,
+            long expected,
+            long value,
             Object splitLock) {
         int low = 64 - shift;
         long firstMask = -1L << shift;
         long secondMask = mask(size) >>> low;
         synchronized (splitLock) {
-            return pair(ram, first, firstMask, expected << shift, value << shift,
-                    second, secondMask, expected >>> low, value >>> low);
+            return pair(
+                    ram,
+                    first,
+                    firstMask,
+                    expected << shift,
+                    value << shift,
+                    second,
+                    secondMask,
+                    expected >>> low,
+                    value >>> low);
         }
     }
 
     /** Both words or none. Called with the split lock held. */
     static boolean pair(
             MemorySegment ram,
-            long first, long firstMask, long firstExpected, long firstValue,
-            long second, long secondMask, long secondExpected, long secondValue) {
+            long first,
+            long firstMask,
+            long firstExpected,
+            long firstValue,
+            long second,
+            long secondMask,
+            long secondExpected,
+            long secondValue) {
         long now = (long) LONG.getVolatile(ram, second);
         if (((now ^ secondExpected) & secondMask) != 0 || !masked(ram, first, firstMask, firstExpected, firstValue)) {
             return false;

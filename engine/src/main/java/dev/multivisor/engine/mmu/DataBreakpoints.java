@@ -29,8 +29,10 @@ final class DataBreakpoints {
     int hits(long linear, int size, boolean write) {
         int hits = 0;
         for (int n = 0; n < 4; n++) {
-            if (bytes[n] != 0 && (write || onRead[n])
-                    && linear <= first[n] + bytes[n] - 1 && first[n] <= linear + size - 1) {
+            if (bytes[n] != 0
+                    && (write || onRead[n])
+                    && linear <= first[n] + bytes[n] - 1
+                    && first[n] <= linear + size - 1) {
                 hits |= 1 << n;
             }
         }

@@ -338,8 +338,7 @@ public final class Mmu {
             return set;
         }
         int shift = (int) (lowOffset & 7) * 8;
-        boolean set = Atomics.split(
-                ram, lowOffset & -8, highOffset, shift, size, expected, value, memory.splitLock);
+        boolean set = Atomics.split(ram, lowOffset & -8, highOffset, shift, size, expected, value, memory.splitLock);
         memory.watch.wrote(low, lowOffset, first);
         memory.watch.wrote(high, highOffset, size - first);
         return set;

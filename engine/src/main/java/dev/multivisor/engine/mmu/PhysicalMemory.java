@@ -48,8 +48,8 @@ public final class PhysicalMemory implements MmioBus {
         for (int n = 0; n < count; n++) {
             GuestMemory.Region region = regions.get(n);
             boolean aligned = ((region.guestAddress() | region.offset() | region.size()) & PAGE - 1) == 0;
-            boolean inside = region.offset() >= 0 && region.size() > 0
-                    && region.offset() <= ram.byteSize() - region.size();
+            boolean inside =
+                    region.offset() >= 0 && region.size() > 0 && region.offset() <= ram.byteSize() - region.size();
             if (!aligned || !inside || region.guestAddress() < end) {
                 throw new EngineException("memory: region " + n + " is not aligned, ascending and inside: " + region);
             }

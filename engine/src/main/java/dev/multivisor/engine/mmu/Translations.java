@@ -111,8 +111,8 @@ final class Translations {
     private void fill(Tlb set, int index, long page, int kind) {
         long physical = walk.frame;
         boolean global = walk.global;
-        boolean same = set.holds(index, page)
-                && set.physical[index >>> Tlb.STRIDE_BITS] == (physical | (global ? 1 : 0));
+        boolean same =
+                set.holds(index, page) && set.physical[index >>> Tlb.STRIDE_BITS] == (physical | (global ? 1 : 0));
         if (!same) {
             if (set.fastWrite(index)) {
                 beforeForgetting();

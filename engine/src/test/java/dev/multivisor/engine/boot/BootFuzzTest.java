@@ -42,12 +42,31 @@ class BootFuzzTest {
     private static final Duration TIME = Duration.ofSeconds(20);
 
     private static final long[] EDGES = {
-        0, 1, -1, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x10000, 0x7fffffff, 0x80000000L, 0xffffffffL, 0x100000000L,
-        Long.MAX_VALUE, Long.MIN_VALUE, MEMORY, MEMORY - 1, MEMORY + 1, 0x100000, 0xfffff000L
+        0,
+        1,
+        -1,
+        0x7f,
+        0x80,
+        0xff,
+        0x7fff,
+        0x8000,
+        0xffff,
+        0x10000,
+        0x7fffffff,
+        0x80000000L,
+        0xffffffffL,
+        0x100000000L,
+        Long.MAX_VALUE,
+        Long.MIN_VALUE,
+        MEMORY,
+        MEMORY - 1,
+        MEMORY + 1,
+        0x100000,
+        0xfffff000L
     };
 
-    private final Resources resources = new Resources(
-            new TestMemory(MEMORY), new Stopped(), new Silent(), new Silent(), List.of(), List.of());
+    private final Resources resources =
+            new Resources(new TestMemory(MEMORY), new Stopped(), new Silent(), new Silent(), List.of(), List.of());
 
     @TestFactory
     Stream<DynamicTest> images() throws IOException {

@@ -45,8 +45,7 @@ class DivisionTest {
         BigInteger dividend = value(signed, high).shiftLeft(64).add(value(false, low));
         BigInteger by = value(signed, divisor);
         BigInteger[] result = by.signum() == 0 ? null : dividend.divideAndRemainder(by);
-        boolean fits = result != null
-                && (signed ? result[0].bitLength() < 64 : result[0].bitLength() <= 64);
+        boolean fits = result != null && (signed ? result[0].bitLength() < 64 : result[0].bitLength() <= 64);
         String what = dividend + " / " + by;
         assertEquals(fits ? -1 : CpuFault.DE, guest.vector(), what);
         assertEquals(fits ? result[0].longValue() : low, cpu.r[Cpu.RAX], what);

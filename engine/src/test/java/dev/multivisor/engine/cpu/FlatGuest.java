@@ -19,13 +19,34 @@ import java.util.Map;
  */
 final class FlatGuest {
     /** Where things are. */
-    static final int GDT = 0x1000, IDT = 0x2000, TSS = 0x4000, TSS2 = 0x5000, CODE = 0x6000, STACK0 = 0x9000,
-            STACK3 = 0xa000, IST1 = 0xb000, IST2 = 0xc000, LDT = 0xd000, PML4 = 0x10000;
+    static final int GDT = 0x1000,
+            IDT = 0x2000,
+            TSS = 0x4000,
+            TSS2 = 0x5000,
+            CODE = 0x6000,
+            STACK0 = 0x9000,
+            STACK3 = 0xa000,
+            IST1 = 0xb000,
+            IST2 = 0xc000,
+            LDT = 0xd000,
+            PML4 = 0x10000;
 
     /** Selectors. */
-    static final int CODE0 = 0x08, DATA0 = 0x10, CODE3 = 0x1b, DATA3 = 0x23, CODE64 = 0x28, CODE64_3 = 0x33,
-            TASK = 0x38, CONFORMING = 0x48, CODE16 = 0x50, TASK2 = 0x58, GATE = 0x60, LDT_SELECTOR = 0x70,
-            CODE1 = 0x80, DATA1 = 0x88, ABSENT = 0x90;
+    static final int CODE0 = 0x08,
+            DATA0 = 0x10,
+            CODE3 = 0x1b,
+            DATA3 = 0x23,
+            CODE64 = 0x28,
+            CODE64_3 = 0x33,
+            TASK = 0x38,
+            CONFORMING = 0x48,
+            CODE16 = 0x50,
+            TASK2 = 0x58,
+            GATE = 0x60,
+            LDT_SELECTOR = 0x70,
+            CODE1 = 0x80,
+            DATA1 = 0x88,
+            ABSENT = 0x90;
 
     final Cpu cpu;
     final PhysicalMemory memory;
@@ -34,8 +55,8 @@ final class FlatGuest {
 
     FlatGuest() {
         long size = 4 << 20;
-        memory = new PhysicalMemory(new Ram(
-                Arena.ofAuto().allocate(size, 4096), List.of(new GuestMemory.Region(0, 0, size))));
+        memory = new PhysicalMemory(
+                new Ram(Arena.ofAuto().allocate(size, 4096), List.of(new GuestMemory.Region(0, 0, size))));
         cpu = new Cpu(0, new Mmu(memory), platform);
         CpuReset.powerOn(cpu);
     }

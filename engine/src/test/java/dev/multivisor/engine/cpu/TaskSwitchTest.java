@@ -87,8 +87,7 @@ class TaskSwitchTest {
     @Test
     void busyTaskIsRefused() {
         guest.descriptor(FlatGuest.TASK2, FlatGuest.TSS2, 0x67, 0x8b);
-        CpuFault fault =
-                assertThrows(CpuFault.class, () -> guest.execute(0xea, 0, 0, 0, 0, FlatGuest.TASK2, 0));
+        CpuFault fault = assertThrows(CpuFault.class, () -> guest.execute(0xea, 0, 0, 0, 0, FlatGuest.TASK2, 0));
         assertEquals(CpuFault.GP, fault.vector);
         assertEquals(FlatGuest.TASK2, fault.errorCode);
     }
@@ -96,8 +95,7 @@ class TaskSwitchTest {
     @Test
     void badSegmentFaultsInTheNewTask() {
         put(0x54, FlatGuest.ABSENT); // DS
-        CpuFault fault =
-                assertThrows(CpuFault.class, () -> guest.execute(0xea, 0, 0, 0, 0, FlatGuest.TASK2, 0));
+        CpuFault fault = assertThrows(CpuFault.class, () -> guest.execute(0xea, 0, 0, 0, 0, FlatGuest.TASK2, 0));
         assertEquals(CpuFault.NP, fault.vector);
         assertEquals(FlatGuest.ABSENT, fault.errorCode);
         assertEquals(0x7000, cpu.r[Cpu.RIP]);
@@ -117,8 +115,30 @@ class TaskSwitchTest {
     @Test
     void sixteenBitTask() {
         guest.descriptor(FlatGuest.TASK2, FlatGuest.TSS2, 0x2b, 0x81);
-        int[] words = {0, 0, 0, 0, 0, 0, 0, 0x7000, 2, 1, 2, 3, 4, 0x8000, 6, 7, 8,
-            FlatGuest.DATA0, FlatGuest.CODE0, FlatGuest.DATA0, FlatGuest.DATA0, 0};
+        int[] words = {
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0x7000,
+            2,
+            1,
+            2,
+            3,
+            4,
+            0x8000,
+            6,
+            7,
+            8,
+            FlatGuest.DATA0,
+            FlatGuest.CODE0,
+            FlatGuest.DATA0,
+            FlatGuest.DATA0,
+            0
+        };
         for (int n = 0; n < words.length; n++) {
             guest.memory.store(FlatGuest.TSS2 + 2 * n, 2, words[n]);
         }

@@ -13,7 +13,9 @@ public final class States {
 
     /** Fails unless both are the same by content. */
     public static void assertSame(Object expected, Object actual) {
-        assertEquals(MAPPER.valueToTree(expected).toString(), MAPPER.valueToTree(actual).toString());
+        assertEquals(
+                MAPPER.valueToTree(expected).toString(),
+                MAPPER.valueToTree(actual).toString());
     }
 
     /** Writes state to bytes and reads it back. */

@@ -132,9 +132,7 @@ final class Comparison {
             case SHL, SHR, SAR, ROL, ROR, RCL, RCR, SHLD, SHRD -> {
                 int size = i.a.size() * 8;
                 boolean wide = i.op == Op.SHLD || i.op == Op.SHRD;
-                long by = (wide ? i.c : i.b).kind() == Operand.Kind.IMMEDIATE
-                        ? i.immediate
-                        : test.gpr[1];
+                long by = (wide ? i.c : i.b).kind() == Operand.Kind.IMMEDIATE ? i.immediate : test.gpr[1];
                 int count = (int) by & (size == 64 ? 63 : 31);
                 if (count == 0) {
                     return 0;

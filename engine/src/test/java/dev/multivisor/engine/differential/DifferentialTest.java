@@ -42,7 +42,8 @@ class DifferentialTest {
             Model model = new Model();
             for (int mode : oracle.sixteen ? new int[] {64, 32, 16} : new int[] {64, 32}) {
                 for (Form form : InstructionTable.STANDARD.forms()) {
-                    boolean chosen = form.op().name().startsWith(only) || form.encoding().startsWith(only);
+                    boolean chosen =
+                            form.op().name().startsWith(only) || form.encoding().startsWith(only);
                     if (chosen && Generator.possible(form, mode)) {
                         form(oracle, model, form, mode);
                     }
@@ -51,8 +52,9 @@ class DifferentialTest {
         }
         double seconds = (System.nanoTime() - begin) / 1e9;
         table.add("");
-        table.add(String.format("total: %d forms, %d cases, %d mismatches in %d forms, seed %d, %.1f s", covered, total,
-                mismatches, failing, seed, seconds));
+        table.add(String.format(
+                "total: %d forms, %d cases, %d mismatches in %d forms, seed %d, %.1f s",
+                covered, total, mismatches, failing, seed, seconds));
         Files.createDirectories(Path.of("target"));
         Files.write(Path.of("target/differential.txt"), table);
         assertEquals(0, mismatches, () -> table.getLast() + "\n" + String.join("\n", failures));
@@ -82,8 +84,9 @@ class DifferentialTest {
         total += cases;
         mismatches += wrong;
         failing += wrong > 0 ? 1 : 0;
-        table.add(String.format("%-8s %-24s %-12s %-14s %8d %8d", mode + "-bit", form.encoding(), form.op(),
-                String.join(",", form.operands()), cases, wrong));
+        table.add(String.format(
+                "%-8s %-24s %-12s %-14s %8d %8d",
+                mode + "-bit", form.encoding(), form.op(), String.join(",", form.operands()), cases, wrong));
     }
 
     private static List<String> differences(TestCase test, Outcome host, Model model) {
@@ -97,7 +100,7 @@ class DifferentialTest {
     private static String describe(Oracle oracle, Model model, TestCase failing) throws IOException {
         TestCase test = new Shrinker(oracle, model).shrink(failing);
         Outcome host = oracle.run(List.of(test)).getFirst();
-        return test + "\n    host / interpreter: " + String.join("\n    ",
-                Comparison.differences(test, host, model.run(test)));
+        return test + "\n    host / interpreter: "
+                + String.join("\n    ", Comparison.differences(test, host, model.run(test)));
     }
 }

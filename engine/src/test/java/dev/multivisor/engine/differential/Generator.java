@@ -29,8 +29,10 @@ final class Generator {
 
     /** Whether cases of a form can be made for a mode at all. */
     static boolean possible(Form form, int mode) {
-        return !form.has(Attribute.UNTESTED) && !form.has(mode == 64 ? Attribute.NOT64 : Attribute.ONLY64)
-                && form.index() > 2 && !(mode != 64 && form.encoding().contains("W1"));
+        return !form.has(Attribute.UNTESTED)
+                && !form.has(mode == 64 ? Attribute.NOT64 : Attribute.ONLY64)
+                && form.index() > 2
+                && !(mode != 64 && form.encoding().contains("W1"));
     }
 
     TestCase next(Form form, int mode) {
@@ -83,7 +85,10 @@ final class Generator {
                 v.vector(fx, TestCase.FX_XMM + n * 16);
             }
             if (v.chance(50)) {
-                int mxcsr = 0x1f80 | v.below(4) << 13 | (v.chance(30) ? 0x40 : 0) | (v.chance(30) ? 0x8000 : 0)
+                int mxcsr = 0x1f80
+                        | v.below(4) << 13
+                        | (v.chance(30) ? 0x40 : 0)
+                        | (v.chance(30) ? 0x8000 : 0)
                         | (v.chance(30) ? v.below(64) : 0);
                 mxcsr ^= v.chance(15) ? v.below(64) << 7 : 0;
                 Values.put(fx, TestCase.FX_MXCSR, 4, mxcsr);
@@ -148,7 +153,8 @@ final class Generator {
     private static int memorySize(Instruction i) {
         int size = Math.max(
                 i.a.kind() == Operand.Kind.MEMORY ? i.a.size() : 0,
-                Math.max(i.b.kind() == Operand.Kind.MEMORY ? i.b.size() : 0,
+                Math.max(
+                        i.b.kind() == Operand.Kind.MEMORY ? i.b.size() : 0,
                         i.c.kind() == Operand.Kind.MEMORY ? i.c.size() : 0));
         return switch (i.op) {
             case FXSAVE, FXRSTOR -> 512;
@@ -189,7 +195,8 @@ final class Generator {
                 test.gpr[i.index] = index >>> i.scale;
             }
             long displacement = offset - index - (i.base == Instruction.RIP ? TestCase.CODE + i.length : 0);
-            if (template.displacementSize == 4 && (i.addressSize == 8 || i.base == Instruction.RIP)
+            if (template.displacementSize == 4
+                    && (i.addressSize == 8 || i.base == Instruction.RIP)
                     && displacement != (int) displacement) {
                 return false;
             }
@@ -304,8 +311,11 @@ final class Generator {
             case XLAT -> r[RBX] = window(1) - (r[RAX] & 0xff) - base(test);
             case MASKMOVQ, MASKMOVDQU -> r[RDI] = window(16) - base(test);
             case BT, BTS, BTR, BTC -> {
-                if (i.a.kind() == Operand.Kind.MEMORY && i.b.kind() == Operand.Kind.GPR && v.chance(80)
-                        && i.b.register() != i.base && i.b.register() != i.index) {
+                if (i.a.kind() == Operand.Kind.MEMORY
+                        && i.b.kind() == Operand.Kind.GPR
+                        && v.chance(80)
+                        && i.b.register() != i.base
+                        && i.b.register() != i.index) {
                     r[i.b.register()] = v.below(0x8000) - 0x4000;
                 }
             }
@@ -347,7 +357,7 @@ final class Generator {
                     r[RDX] = v.below(40) - 20;
                 }
             }
-            default -> { }
+            default -> {}
         }
     }
 
@@ -357,7 +367,8 @@ final class Generator {
     }
 
     private static boolean uses(Instruction i, int register) {
-        return i.base == register || i.index == register
+        return i.base == register
+                || i.index == register
                 || i.a.kind() == Operand.Kind.GPR && i.a.register() == register;
     }
 

@@ -19,9 +19,20 @@ import java.util.List;
 
 /** The interpreter with page tables, descriptors and exception handlers like those that a case meets on the host. */
 final class Model {
-    private static final long PML4 = 0x1000, PDPT = 0x2000, PD = 0x3000, WINDOW_PT = 0x4000, CODE_PT = 0x5000,
-            HIGH_PDPT = 0x6000, HIGH_PD = 0x7000, GDT = 0x8000, IDT = 0x9000, TSS = 0xa000, STACK_TOP = 0xd000,
-            WINDOW = 0xe000, CODE = 0x10000, SIZE = 0x20000;
+    private static final long PML4 = 0x1000,
+            PDPT = 0x2000,
+            PD = 0x3000,
+            WINDOW_PT = 0x4000,
+            CODE_PT = 0x5000,
+            HIGH_PDPT = 0x6000,
+            HIGH_PD = 0x7000,
+            GDT = 0x8000,
+            IDT = 0x9000,
+            TSS = 0xa000,
+            STACK_TOP = 0xd000,
+            WINDOW = 0xe000,
+            CODE = 0x10000,
+            SIZE = 0x20000;
 
     /** Where the supervisor sees physical memory. */
     private static final long HIGH = 0xffff800000000000L;

@@ -36,7 +36,8 @@ final class Oracle implements AutoCloseable {
     static Optional<Oracle> start() throws IOException, InterruptedException {
         Path source = Path.of("src/test/c/oracle.c");
         Path program = Path.of("target/oracle");
-        if (!System.getProperty("os.arch").equals("amd64") || !System.getProperty("os.name").equals("Linux")) {
+        if (!System.getProperty("os.arch").equals("amd64")
+                || !System.getProperty("os.name").equals("Linux")) {
             return Optional.empty();
         }
         try {
@@ -53,9 +54,10 @@ final class Oracle implements AutoCloseable {
             }
             throw e;
         }
-        return Optional.of(new Oracle(new ProcessBuilder(program.toAbsolutePath().toString())
-                .redirectError(ProcessBuilder.Redirect.INHERIT)
-                .start()));
+        return Optional.of(
+                new Oracle(new ProcessBuilder(program.toAbsolutePath().toString())
+                        .redirectError(ProcessBuilder.Redirect.INHERIT)
+                        .start()));
     }
 
     List<Outcome> run(List<TestCase> cases) throws IOException {
@@ -72,7 +74,10 @@ final class Oracle implements AutoCloseable {
             for (long value : test.gpr) {
                 buffer.putLong(value);
             }
-            buffer.put(test.fx).putInt(test.patchOffset).putInt(test.patch.length).put(test.patch);
+            buffer.put(test.fx)
+                    .putInt(test.patchOffset)
+                    .putInt(test.patch.length)
+                    .put(test.patch);
         }
         out.write(buffer.array());
         out.flush();
@@ -82,8 +87,10 @@ final class Oracle implements AutoCloseable {
             in.readFully(bytes);
         } catch (EOFException e) {
             process.destroy();
-            throw new IOException("the helper ended in a batch of " + cases.getFirst()
-                    + ", status " + process.onExit().join().exitValue(), e);
+            throw new IOException(
+                    "the helper ended in a batch of " + cases.getFirst() + ", status "
+                            + process.onExit().join().exitValue(),
+                    e);
         }
         ByteBuffer results = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
         List<Outcome> outcomes = new ArrayList<>(cases.size());

@@ -24,7 +24,8 @@ final class Shrinker {
             TestCase found = null;
             for (int n = 0; n < simpler.size() && found == null; n++) {
                 TestCase candidate = simpler.get(n);
-                if (!Comparison.differences(candidate, hosts.get(n), model.run(candidate)).isEmpty()) {
+                if (!Comparison.differences(candidate, hosts.get(n), model.run(candidate))
+                        .isEmpty()) {
                     found = candidate;
                 }
             }

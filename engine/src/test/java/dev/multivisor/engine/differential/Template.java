@@ -12,6 +12,7 @@ final class Template {
     private final Form form;
     /** Mandatory prefix byte; 0 for NP, -1 for none demanded. */
     private int mandatory = -1;
+
     private int rexW = -1;
     private final byte[] opcode = new byte[3];
     private int opcodeLength;
@@ -29,6 +30,7 @@ final class Template {
     // Of the encoding that was made last.
     /** Where the displacement stands in the code, and its bytes; -1 if there is none. */
     int displacementAt;
+
     int displacementSize;
     Instruction instruction;
 

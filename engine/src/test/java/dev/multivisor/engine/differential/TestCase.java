@@ -73,16 +73,25 @@ final class TestCase {
     @Override
     public String toString() {
         StringBuilder out = new StringBuilder();
-        out.append(mode).append("-bit  ").append(HexFormat.of().formatHex(code)).append("  ")
-                .append(Disassembler.text(instruction, CODE)).append("   [").append(form.encoding())
+        out.append(mode)
+                .append("-bit  ")
+                .append(HexFormat.of().formatHex(code))
+                .append("  ")
+                .append(Disassembler.text(instruction, CODE))
+                .append("   [")
+                .append(form.encoding())
                 .append(inBlock ? "] in a block" : "] stepped")
-                .append("\n    flags ").append(Long.toHexString(flags)).append("  gpr");
+                .append("\n    flags ")
+                .append(Long.toHexString(flags))
+                .append("  gpr");
         for (int n = 0; n < 16; n++) {
             if (gpr[n] != 0) {
                 out.append(' ').append(n).append('=').append(Long.toHexString(gpr[n]));
             }
         }
-        out.append("\n    fx ").append(HexFormat.of().formatHex(fx, 0, 6)).append(" mxcsr ")
+        out.append("\n    fx ")
+                .append(HexFormat.of().formatHex(fx, 0, 6))
+                .append(" mxcsr ")
                 .append(HexFormat.of().formatHex(fx, FX_MXCSR, FX_MXCSR + 4));
         for (int n = 0; n < 24; n++) {
             int offset = FX_ST + n * 16;
@@ -94,7 +103,9 @@ final class TestCase {
             }
         }
         if (patch.length > 0) {
-            out.append("\n    memory ").append(Long.toHexString(WINDOW + patchOffset)).append(": ")
+            out.append("\n    memory ")
+                    .append(Long.toHexString(WINDOW + patchOffset))
+                    .append(": ")
                     .append(HexFormat.of().formatHex(patch));
         }
         return out.toString();

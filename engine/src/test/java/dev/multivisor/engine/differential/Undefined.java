@@ -116,7 +116,7 @@ final class Undefined {
                 int word = i.operandSize == 2 ? 2 : 4;
                 copy(host, ours, at + 3 * word, 4 * word);
             }
-            default -> { }
+            default -> {}
         }
     }
 

@@ -5,25 +5,113 @@ import java.util.SplittableRandom;
 /** Random operands, biased to the edges. */
 final class Values {
     private static final long[] INTEGERS = {
-        0, 1, 2, -1, -2, 0x7f, 0x80, 0xff, 0x100, 0x7fff, 0x8000, 0xffff, 0x10000, 0x7fffffffL, 0x80000000L,
-        0xffffffffL, 0x100000000L, Long.MAX_VALUE, Long.MIN_VALUE, Long.MIN_VALUE + 1, 0x8080808080808080L,
+        0,
+        1,
+        2,
+        -1,
+        -2,
+        0x7f,
+        0x80,
+        0xff,
+        0x100,
+        0x7fff,
+        0x8000,
+        0xffff,
+        0x10000,
+        0x7fffffffL,
+        0x80000000L,
+        0xffffffffL,
+        0x100000000L,
+        Long.MAX_VALUE,
+        Long.MIN_VALUE,
+        Long.MIN_VALUE + 1,
+        0x8080808080808080L,
         0x7f7f7f7f7f7f7f7fL,
-        0x8000800080008000L, 0x7fff7fff7fff7fffL, 0x8000000080000000L, 0x7fffffff7fffffffL, 0x5555555555555555L, 10, 99
+        0x8000800080008000L,
+        0x7fff7fff7fff7fffL,
+        0x8000000080000000L,
+        0x7fffffff7fffffffL,
+        0x5555555555555555L,
+        10,
+        99
     };
     private static final int[] SINGLES = {
-        0, 0x80000000, 1, 0x80000001, 0x7fffff, 0x807fffff, 0x800000, 0x80800000, 0x3f800000, 0xbf800000, 0x3f800001,
-        0x3f7fffff, 0x7f7fffff, 0xff7fffff, 0x7f800000, 0xff800000, 0x7fc00000, 0xffc00000, 0x7f800001, 0xff812345,
-        0x7fc12345, 0x4f000000, 0xcf000000, 0x4effffff, 0x4f800000, 0x5f000000, 0xdf000000, 0x3f000000, 0xbf000000,
-        0x3fc00000, 0x40200000, 0x4b000000, 0x4b7fffff, 0x4b800001, 0x40490fdb, 0x00ffffff, 0x01000000
+        0,
+        0x80000000,
+        1,
+        0x80000001,
+        0x7fffff,
+        0x807fffff,
+        0x800000,
+        0x80800000,
+        0x3f800000,
+        0xbf800000,
+        0x3f800001,
+        0x3f7fffff,
+        0x7f7fffff,
+        0xff7fffff,
+        0x7f800000,
+        0xff800000,
+        0x7fc00000,
+        0xffc00000,
+        0x7f800001,
+        0xff812345,
+        0x7fc12345,
+        0x4f000000,
+        0xcf000000,
+        0x4effffff,
+        0x4f800000,
+        0x5f000000,
+        0xdf000000,
+        0x3f000000,
+        0xbf000000,
+        0x3fc00000,
+        0x40200000,
+        0x4b000000,
+        0x4b7fffff,
+        0x4b800001,
+        0x40490fdb,
+        0x00ffffff,
+        0x01000000
     };
     private static final long[] DOUBLES = {
-        0, Long.MIN_VALUE, 1, 0x8000000000000001L, 0xfffffffffffffL, 0x800fffffffffffffL, 0x10000000000000L,
-        0x3ff0000000000000L, 0xbff0000000000000L, 0x3ff0000000000001L, 0x3fefffffffffffffL, 0x7fefffffffffffffL,
-        0xffefffffffffffffL, 0x7ff0000000000000L, 0xfff0000000000000L, 0x7ff8000000000000L, 0xfff8000000000000L,
-        0x7ff0000000000001L, 0xfff0123456789abcL, 0x7ff8123456789abcL, 0x41dfffffffc00000L, 0x41e0000000000000L,
-        0xc1e0000000000000L, 0xc1e0000000200000L, 0x43e0000000000000L, 0xc3e0000000000000L, 0x43dfffffffffffffL,
-        0x47efffffe0000000L, 0x47effffff0000000L, 0x3810000000000000L, 0x380fffffffffffffL, 0x36a0000000000000L,
-        0x3fe0000000000000L, 0x3ff8000000000000L, 0x4004000000000000L, 0x4330000000000000L, 0x400921fb54442d18L
+        0,
+        Long.MIN_VALUE,
+        1,
+        0x8000000000000001L,
+        0xfffffffffffffL,
+        0x800fffffffffffffL,
+        0x10000000000000L,
+        0x3ff0000000000000L,
+        0xbff0000000000000L,
+        0x3ff0000000000001L,
+        0x3fefffffffffffffL,
+        0x7fefffffffffffffL,
+        0xffefffffffffffffL,
+        0x7ff0000000000000L,
+        0xfff0000000000000L,
+        0x7ff8000000000000L,
+        0xfff8000000000000L,
+        0x7ff0000000000001L,
+        0xfff0123456789abcL,
+        0x7ff8123456789abcL,
+        0x41dfffffffc00000L,
+        0x41e0000000000000L,
+        0xc1e0000000000000L,
+        0xc1e0000000200000L,
+        0x43e0000000000000L,
+        0xc3e0000000000000L,
+        0x43dfffffffffffffL,
+        0x47efffffe0000000L,
+        0x47effffff0000000L,
+        0x3810000000000000L,
+        0x380fffffffffffffL,
+        0x36a0000000000000L,
+        0x3fe0000000000000L,
+        0x3ff8000000000000L,
+        0x4004000000000000L,
+        0x4330000000000000L,
+        0x400921fb54442d18L
     };
 
     private final SplittableRandom random;
@@ -76,8 +164,9 @@ final class Values {
             case 5 -> random.nextLong() & (0xfffffffffffffL | sign) | (long) (1023 + random.nextInt(4) - 2) << 52;
             case 6 -> random.nextLong() & (0x1fffffffffffffL | sign);
             // Doubles around the limits of singles.
-            case 7 -> random.nextLong() & (0xfffffffffffffL | sign)
-                    | (long) (1023 + (random.nextBoolean() ? 127 : -127) + random.nextInt(40) - 20) << 52;
+            case 7 ->
+                random.nextLong() & (0xfffffffffffffL | sign)
+                        | (long) (1023 + (random.nextBoolean() ? 127 : -127) + random.nextInt(40) - 20) << 52;
             default -> random.nextLong();
         };
     }

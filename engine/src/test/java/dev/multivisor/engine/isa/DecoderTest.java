@@ -221,7 +221,8 @@ class DecoderTest {
             for (Encoding other : slots.computeIfAbsent(slot, k -> new ArrayList<>())) {
                 boolean modes = !(e.not64 && other.only64 || e.only64 && other.not64);
                 for (int n = 0; modes && n < 512; n++) {
-                    if (e.specificity() == other.specificity() && matches(e, n & 255, n >> 8)
+                    if (e.specificity() == other.specificity()
+                            && matches(e, n & 255, n >> 8)
                             && matches(other, n & 255, n >> 8)) {
                         clashes.add(e.form.encoding() + " " + e.form.op() + " and " + other.form.encoding() + " "
                                 + other.form.op());
@@ -235,7 +236,9 @@ class DecoderTest {
     }
 
     private static boolean matches(Encoding e, int modRm, int w) {
-        return (e.w < 0 || e.w == w) && (e.exact < 0 || e.exact == modRm)
-                && (e.digit < 0 || e.digit == (modRm >>> 3 & 7)) && e.allowsMod(modRm >= 0xc0);
+        return (e.w < 0 || e.w == w)
+                && (e.exact < 0 || e.exact == modRm)
+                && (e.digit < 0 || e.digit == (modRm >>> 3 & 7))
+                && e.allowsMod(modRm >= 0xc0);
     }
 }

@@ -19,32 +19,112 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** Decodes whole programs and compares lengths and mnemonics with those of binutils. */
 class ObjdumpTest {
     private static final Set<String> PREFIXES = Set.of(
-            "rep", "repz", "repnz", "lock", "bnd", "notrack", "data16", "addr32", "cs", "ds", "es", "ss", "fs", "gs",
-            "xacquire", "xrelease");
+            "rep",
+            "repz",
+            "repnz",
+            "lock",
+            "bnd",
+            "notrack",
+            "data16",
+            "addr32",
+            "cs",
+            "ds",
+            "es",
+            "ss",
+            "fs",
+            "gs",
+            "xacquire",
+            "xrelease");
 
     /** Names of binutils that differ from the manual's, or from those of our operations. */
     private static final Map<String, String> NAMES = Map.ofEntries(
-            Map.entry("endbr64", "nop"), Map.entry("endbr32", "nop"), Map.entry("rdsspq", "nop"),
-            Map.entry("rdsspd", "nop"), Map.entry("xchg %ax", "nop"), Map.entry("sal", "shl"),
-            Map.entry("cwtl", "cwde"), Map.entry("lzcnt", "bsr"), Map.entry("tzcnt", "bsf"),
-            Map.entry("iretd", "iret"), Map.entry("int1", "int1"), Map.entry("icebp", "int1"),
-            Map.entry("nopw", "nop"), Map.entry("nopl", "nop"), Map.entry("prefetch", "prefetchw"),
-            Map.entry("prefetchwt1", "prefetchw"), Map.entry("cldemote", "nop"), Map.entry("wait", "fwait"));
+            Map.entry("endbr64", "nop"),
+            Map.entry("endbr32", "nop"),
+            Map.entry("rdsspq", "nop"),
+            Map.entry("rdsspd", "nop"),
+            Map.entry("xchg %ax", "nop"),
+            Map.entry("sal", "shl"),
+            Map.entry("cwtl", "cwde"),
+            Map.entry("lzcnt", "bsr"),
+            Map.entry("tzcnt", "bsf"),
+            Map.entry("iretd", "iret"),
+            Map.entry("int1", "int1"),
+            Map.entry("icebp", "int1"),
+            Map.entry("nopw", "nop"),
+            Map.entry("nopl", "nop"),
+            Map.entry("prefetch", "prefetchw"),
+            Map.entry("prefetchwt1", "prefetchw"),
+            Map.entry("cldemote", "nop"),
+            Map.entry("wait", "fwait"));
 
     /** Extensions beyond x86-64-v2 that have ordinary opcodes. */
     private static final Set<String> ABSENT = Set.of(
-            "xsave", "xsavec", "xrstor", "xsave64", "xsavec64", "xrstor64", "xsaveopt", "xsaves", "xrstors", "xbegin",
-            "xend", "xabort", "xtest", "movbe", "adcx", "adox", "clflushopt", "clwb", "rdpid", "rdpkru", "wrpkru",
-            "pclmulqdq", "movdir64b", "movdiri", "serialize", "incsspd", "incsspq", "tpause", "umonitor", "umwait",
-            "enqcmd", "rdsspd", "rstorssp", "saveprevssp", "setssbsy", "clrssbsy", "wrssq", "wrussq", "getsec",
+            "xsave",
+            "xsavec",
+            "xrstor",
+            "xsave64",
+            "xsavec64",
+            "xrstor64",
+            "xsaveopt",
+            "xsaves",
+            "xrstors",
+            "xbegin",
+            "xend",
+            "xabort",
+            "xtest",
+            "movbe",
+            "adcx",
+            "adox",
+            "clflushopt",
+            "clwb",
+            "rdpid",
+            "rdpkru",
+            "wrpkru",
+            "pclmulqdq",
+            "movdir64b",
+            "movdiri",
+            "serialize",
+            "incsspd",
+            "incsspq",
+            "tpause",
+            "umonitor",
+            "umwait",
+            "enqcmd",
+            "rdsspd",
+            "rstorssp",
+            "saveprevssp",
+            "setssbsy",
+            "clrssbsy",
+            "wrssq",
+            "wrussq",
+            "getsec",
             "ptwrite",
-            "gf2p8mulb", "gf2p8affineqb", "gf2p8affineinvqb", "uiret", "(bad)", "movntss", "movntsd", "extrq",
+            "gf2p8mulb",
+            "gf2p8affineqb",
+            "gf2p8affineinvqb",
+            "uiret",
+            "(bad)",
+            "movntss",
+            "movntsd",
+            "extrq",
             "insertq",
-            "encls", "enclu", "hreset", "senduipi", "testui", "clui", "stui");
+            "encls",
+            "enclu",
+            "hreset",
+            "senduipi",
+            "testui",
+            "clui",
+            "stui");
 
     @ParameterizedTest
-    @ValueSource(strings = {"/lib/x86_64-linux-gnu/libc.so.6", "/usr/bin/bash", "/lib/x86_64-linux-gnu/libm.so.6",
-        "/usr/bin/perl", "/usr/lib/x86_64-linux-gnu/libstdc++.so.6"})
+    @ValueSource(
+            strings = {
+                "/lib/x86_64-linux-gnu/libc.so.6",
+                "/usr/bin/bash",
+                "/lib/x86_64-linux-gnu/libm.so.6",
+                "/usr/bin/perl",
+                "/usr/lib/x86_64-linux-gnu/libstdc++.so.6"
+            })
     void decodesProgramsAsBinutilsDoes(String program) throws IOException, InterruptedException {
         Path objdump = Path.of("/usr/bin/objdump");
         assumeTrue(Files.exists(objdump) && Files.exists(Path.of(program)), "no binutils, or no " + program);
@@ -81,8 +161,11 @@ class ObjdumpTest {
             return 0;
         }
         String mnemonic = mnemonic(text);
-        if (ABSENT.contains(mnemonic) || mnemonic.startsWith("aes") || mnemonic.startsWith("sha1")
-                || mnemonic.startsWith("sha256") || isVex(hex, mnemonic)) {
+        if (ABSENT.contains(mnemonic)
+                || mnemonic.startsWith("aes")
+                || mnemonic.startsWith("sha1")
+                || mnemonic.startsWith("sha256")
+                || isVex(hex, mnemonic)) {
             return 0;
         }
         if (hex.startsWith("9b") && hex.length() > 2) {
@@ -103,8 +186,12 @@ class ObjdumpTest {
     }
 
     private static boolean isVex(String hex, String mnemonic) {
-        return mnemonic.startsWith("v") && !Set.of("verr", "verw", "vmcall", "vmmcall").contains(mnemonic)
-                || hex.startsWith("c4") || hex.startsWith("c5") || hex.startsWith("62") || hex.startsWith("8fe");
+        return mnemonic.startsWith("v")
+                        && !Set.of("verr", "verw", "vmcall", "vmmcall").contains(mnemonic)
+                || hex.startsWith("c4")
+                || hex.startsWith("c5")
+                || hex.startsWith("62")
+                || hex.startsWith("8fe");
     }
 
     private static String mnemonic(String text) {

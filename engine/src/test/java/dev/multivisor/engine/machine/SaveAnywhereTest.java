@@ -31,8 +31,25 @@ class SaveAnywhereTest {
 
     /** Guests with devices and timers, with each mode, with code that changes, with each way to end. */
     private static final List<String> GUESTS = List.of(
-            "interrupts", "ioapic", "x2apic", "clocks", "smc", "strings", "paging", "paging32", "exceptions", "debug", "tasks",
-            "vm86", "realmode", "gates64", "syscall", "multiboot", "end_halted", "end_power_off", "end_triple_fault");
+            "interrupts",
+            "ioapic",
+            "x2apic",
+            "clocks",
+            "smc",
+            "strings",
+            "paging",
+            "paging32",
+            "exceptions",
+            "debug",
+            "tasks",
+            "vm86",
+            "realmode",
+            "gates64",
+            "syscall",
+            "multiboot",
+            "end_halted",
+            "end_power_off",
+            "end_triple_fault");
 
     @TempDir
     Path folder;
@@ -40,7 +57,9 @@ class SaveAnywhereTest {
     @TestFactory
     Stream<DynamicTest> guests() {
         assumeTrue(SystemGuest.buildable(), "no binutils on this host");
-        return GUESTS.stream().map(SystemGuest::named).map(guest -> DynamicTest.dynamicTest(guest.name(), () -> run(guest)));
+        return GUESTS.stream()
+                .map(SystemGuest::named)
+                .map(guest -> DynamicTest.dynamicTest(guest.name(), () -> run(guest)));
     }
 
     private void run(SystemGuest guest) throws IOException, InterruptedException {
@@ -87,7 +106,6 @@ class SaveAnywhereTest {
     private static End end(SoftMachine machine, TestResources lent) {
         Vcpu cpu = (Vcpu) machine.cpus().getFirst();
         Exit exit = cpu.runFor(LIMIT);
-        return new End(
-                exit, machine.statistics().get("instructions"), machine.save(), lent.memory, lent.debug.text());
+        return new End(exit, machine.statistics().get("instructions"), machine.save(), lent.memory, lent.debug.text());
     }
 }

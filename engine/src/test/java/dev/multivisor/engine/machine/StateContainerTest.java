@@ -30,7 +30,8 @@ class StateContainerTest {
     }
 
     private static String refused(byte[] bytes) {
-        String message = assertThrows(EngineException.class, () -> StateContainer.parse(bytes)).getMessage();
+        String message = assertThrows(EngineException.class, () -> StateContainer.parse(bytes))
+                .getMessage();
         assertTrue(message.startsWith("state: ") && message.indexOf('\n') < 0, message);
         return message;
     }
@@ -71,8 +72,11 @@ class StateContainerTest {
 
     @Test
     void whatNobodyWantsOrHasIsNamed() {
-        assertRefusal("section 'other' is missing", () -> StateContainer.parse(bytes()).take("other", 3, Outer.class));
-        assertRefusal("unknown section 'part'", () -> StateContainer.parse(bytes()).finish());
+        assertRefusal(
+                "section 'other' is missing",
+                () -> StateContainer.parse(bytes()).take("other", 3, Outer.class));
+        assertRefusal(
+                "unknown section 'part'", () -> StateContainer.parse(bytes()).finish());
         assertRefusal(
                 "section 'part' has version 3, this engine takes 4",
                 () -> StateContainer.parse(bytes()).take("part", 4, Outer.class));
@@ -87,11 +91,16 @@ class StateContainerTest {
         assertRefusal("more", () -> StateContainer.parse(bytes()).take("part", 3, More.class));
         record OtherType(Inner inner, long list, boolean flag) {}
         assertRefusal("part", () -> StateContainer.parse(bytes()).take("part", 3, OtherType.class));
-        byte[] missing = StateContainer.of("test 1").put("part", 3, new Outer(null, List.of(), true)).toBytes();
-        assertRefusal("'part': inner: is missing", () -> StateContainer.parse(missing).take("part", 3, Outer.class));
+        byte[] missing = StateContainer.of("test 1")
+                .put("part", 3, new Outer(null, List.of(), true))
+                .toBytes();
+        assertRefusal(
+                "'part': inner: is missing", () -> StateContainer.parse(missing).take("part", 3, Outer.class));
         byte[] deep = StateContainer.of("test 1")
-                .put("part", 3, new Outer(STATE.inner, List.of(new Inner(1, null)), true)).toBytes();
-        assertRefusal("list[0].values: is missing", () -> StateContainer.parse(deep).take("part", 3, Outer.class));
+                .put("part", 3, new Outer(STATE.inner, List.of(new Inner(1, null)), true))
+                .toBytes();
+        assertRefusal(
+                "list[0].values: is missing", () -> StateContainer.parse(deep).take("part", 3, Outer.class));
     }
 
     /** Content that is no CBOR, with a checksum that is right. */

@@ -138,8 +138,17 @@ class StateFuzzTest {
         if (value.isNumber()) {
             long old = value.asLong();
             for (long number : new long[] {
-                0, 1, -1, Integer.MAX_VALUE, Integer.MIN_VALUE, Long.MAX_VALUE, Long.MIN_VALUE, 0xffffffffL,
-                old + 1, old ^ 1L << random.nextInt(16), random.nextLong()
+                0,
+                1,
+                -1,
+                Integer.MAX_VALUE,
+                Integer.MIN_VALUE,
+                Long.MAX_VALUE,
+                Long.MIN_VALUE,
+                0xffffffffL,
+                old + 1,
+                old ^ 1L << random.nextInt(16),
+                random.nextLong()
             }) {
                 result.add(nodes.numberNode(number));
             }

@@ -32,7 +32,10 @@ record SystemGuest(String name, Path source, int cpus, Exit.Reason expected, Str
 
     static List<SystemGuest> all() throws IOException {
         try (Stream<Path> files = Files.list(SOURCES)) {
-            return files.filter(file -> file.toString().endsWith(".S")).sorted().map(SystemGuest::of).toList();
+            return files.filter(file -> file.toString().endsWith(".S"))
+                    .sorted()
+                    .map(SystemGuest::of)
+                    .toList();
         }
     }
 
@@ -67,8 +70,8 @@ record SystemGuest(String name, Path source, int cpus, Exit.Reason expected, Str
         List<Boot.Image> images = modules.stream()
                 .map(text -> new Boot.Image(text, MemorySegment.ofArray(text.getBytes(StandardCharsets.UTF_8))))
                 .toList();
-        return SoftMachine.create("test", spec(parameters), new Boot(TestResources.image(kernel), images, commandLine),
-                resources);
+        return SoftMachine.create(
+                "test", spec(parameters), new Boot(TestResources.image(kernel), images, commandLine), resources);
     }
 
     MachineSpec spec(Map<String, String> parameters) {
@@ -81,8 +84,17 @@ record SystemGuest(String name, Path source, int cpus, Exit.Reason expected, Str
         Path elf = folder.resolve(name + ".elf");
         Path kernel = folder.resolve(name + ".bin");
         tool("as", "--64", "-I", SOURCES.toString(), "-o", object.toString(), source.toString());
-        tool("ld", "-m", "elf_x86_64", "-N", "--no-warn-rwx-segments", "-Ttext=0x101000",
-                "--section-start=.multiboot=0x100000", "-o", elf.toString(), object.toString());
+        tool(
+                "ld",
+                "-m",
+                "elf_x86_64",
+                "-N",
+                "--no-warn-rwx-segments",
+                "-Ttext=0x101000",
+                "--section-start=.multiboot=0x100000",
+                "-o",
+                elf.toString(),
+                object.toString());
         tool("objcopy", "-O", "elf32-i386", elf.toString(), kernel.toString());
         return kernel;
     }

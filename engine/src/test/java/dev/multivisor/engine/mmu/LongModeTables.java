@@ -4,7 +4,13 @@ import dev.multivisor.engine.cpu.Cpu;
 
 /** Builds 4-level paging structures from 0x1000 upwards, for tests that want a certain page. */
 final class LongModeTables {
-    static final long PRESENT = 1, WRITABLE = 2, USER = 4, ACCESSED = 0x20, DIRTY = 0x40, LARGE = 0x80, GLOBAL = 0x100,
+    static final long PRESENT = 1,
+            WRITABLE = 2,
+            USER = 4,
+            ACCESSED = 0x20,
+            DIRTY = 0x40,
+            LARGE = 0x80,
+            GLOBAL = 0x100,
             NO_EXECUTE = 1L << 63;
 
     private final PhysicalMemory memory;

@@ -309,9 +309,8 @@ class MmuTest {
 
     @Test
     void addressesWrapAt4GibOutsideLongMode() {
-        TestGuest high = new TestGuest(0x2000, List.of(
-                new Region(0, 0, 0x1000),
-                new Region(0xfffff000L, 0x1000, 0x1000)));
+        TestGuest high =
+                new TestGuest(0x2000, List.of(new Region(0, 0, 0x1000), new Region(0xfffff000L, 0x1000, 0x1000)));
         high.mmu.store64(0xfffffffcL, 0x1122334455667788L);
         assertEquals(0x55667788, high.memory.load(0xfffffffcL, 4));
         assertEquals(0x11223344, high.memory.load(0, 4));

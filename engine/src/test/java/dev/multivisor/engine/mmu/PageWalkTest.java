@@ -165,7 +165,8 @@ class PageWalkTest {
 
     private long linear(Paging paging) {
         long linear = random.nextLong();
-        return paging == Paging.LEVEL4 ? linear << 16 >> 16
+        return paging == Paging.LEVEL4
+                ? linear << 16 >> 16
                 : paging == Paging.NONE ? linear & 0x7ffff : linear & 0xffffffffL;
     }
 

@@ -32,7 +32,8 @@ final class PagingModel {
         boolean nxe = pae && control(cpu.efer, Cpu.EFER_NXE);
         int bytes = pae ? 8 : 4;
         int indexBits = pae ? 9 : 10;
-        int code = (kind == Tlb.WRITE ? 2 : 0) | (asUser ? 4 : 0)
+        int code = (kind == Tlb.WRITE ? 2 : 0)
+                | (asUser ? 4 : 0)
                 | (kind == Tlb.EXECUTE && (nxe || control(cpu.cr4, Cpu.CR4_SMEP)) ? 16 : 0);
         int levels = four ? 4 : 2;
         long table = four ? cpu.cr3 & 0x3ffffffff000L : cpu.cr3 & 0xfffff000L;

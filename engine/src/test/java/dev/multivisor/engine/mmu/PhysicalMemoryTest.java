@@ -16,8 +16,8 @@ import org.junit.jupiter.api.Test;
 class PhysicalMemoryTest {
     private static final long GIB = 1L << 30;
 
-    private final TestGuest guest = new TestGuest(
-            0x20000, List.of(new Region(0, 0, 0x10000), new Region(5 * GIB, 0x10000, 0x10000)));
+    private final TestGuest guest =
+            new TestGuest(0x20000, List.of(new Region(0, 0, 0x10000), new Region(5 * GIB, 0x10000, 0x10000)));
     private final PhysicalMemory memory = guest.memory;
 
     private static final class Recorder implements MmioHandler {
@@ -102,7 +102,8 @@ class PhysicalMemoryTest {
         for (Region region : bad) {
             assertThrows(EngineException.class, () -> new TestGuest(0x2000, List.of(region)));
         }
-        assertThrows(EngineException.class,
+        assertThrows(
+                EngineException.class,
                 () -> new TestGuest(0x2000, List.of(new Region(0, 0, 0x2000), new Region(0x1000, 0, 0x1000))));
     }
 }

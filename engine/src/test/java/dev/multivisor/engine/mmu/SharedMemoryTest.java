@@ -37,8 +37,7 @@ class SharedMemoryTest {
         mmu.compareAndSet128(0x5020, 0, 0, 1, 1);
         memory.write(0x4000, new byte[0x3000], 0, 0x3000);
         assertEquals(0, mmu.fillWithinPage(0x5000, 1, 0, 64));
-        assertEquals(
-                List.of("5001+1", "5008+8", "5000+1", "5001+1", "5010+4", "5020+16", "5000+4096"), seen);
+        assertEquals(List.of("5001+1", "5008+8", "5000+1", "5001+1", "5010+4", "5020+16", "5000+4096"), seen);
         seen.clear();
         memory.unwatchCode(5);
         mmu.store8(0x5000, 1);
@@ -148,21 +147,35 @@ class SharedMemoryTest {
     void lockedCountersLoseNothing() throws Exception {
         Mmu second = guest.addCpu(1).mmu;
         int[][] cases = {
-            {0x7000, 1}, {0x7011, 1}, {0x7022, 2}, {0x7033, 2}, {0x7044, 4}, {0x7051, 4}, {0x7060, 8}, {0x7077, 2},
-            {0x7085, 4}, {0x7091, 8}, {0x7ffd, 8}, {0x8fff, 2}, {0x9ffe, 4}, {0xa01f, 8}
+            {0x7000, 1},
+            {0x7011, 1},
+            {0x7022, 2},
+            {0x7033, 2},
+            {0x7044, 4},
+            {0x7051, 4},
+            {0x7060, 8},
+            {0x7077, 2},
+            {0x7085, 4},
+            {0x7091, 8},
+            {0x7ffd, 8},
+            {0x8fff, 2},
+            {0x9ffe, 4},
+            {0xa01f, 8}
         };
         int count = 20_000;
         for (int[] c : cases) {
             long at = c[0];
             int size = c[1];
-            inTwoThreads(vcpu -> {
-                for (int n = 0; n < count; n++) {
-                    long old;
-                    do {
-                        old = vcpu.loadForWrite(at, size);
-                    } while (!vcpu.compareAndSet(at, size, old, old + 1));
-                }
-            }, second);
+            inTwoThreads(
+                    vcpu -> {
+                        for (int n = 0; n < count; n++) {
+                            long old;
+                            do {
+                                old = vcpu.loadForWrite(at, size);
+                            } while (!vcpu.compareAndSet(at, size, old, old + 1));
+                        }
+                    },
+                    second);
             long mask = -1L >>> 64 - size * 8;
             assertEquals(2 * count & mask, mmu.load(at, size), Long.toHexString(at) + " size " + size);
             assertEquals(0, mmu.load8(at - 1));
@@ -175,22 +188,24 @@ class SharedMemoryTest {
         Mmu second = guest.addCpu(1).mmu;
         int count = 20_000;
         AtomicLong failures = new AtomicLong();
-        inTwoThreads(vcpu -> {
-            long low = 0;
-            long high = 0;
-            for (int n = 0; n < count; ) {
-                if (vcpu.compareAndSet128(0x7000, low, high, low + 1, high - 1)) {
-                    n++;
-                } else {
-                    failures.incrementAndGet();
-                }
-                low = vcpu.observedLow;
-                high = vcpu.observedHigh;
-                if (low != -high) {
-                    throw new IllegalStateException("torn: " + low + ", " + high);
-                }
-            }
-        }, second);
+        inTwoThreads(
+                vcpu -> {
+                    long low = 0;
+                    long high = 0;
+                    for (int n = 0; n < count; ) {
+                        if (vcpu.compareAndSet128(0x7000, low, high, low + 1, high - 1)) {
+                            n++;
+                        } else {
+                            failures.incrementAndGet();
+                        }
+                        low = vcpu.observedLow;
+                        high = vcpu.observedHigh;
+                        if (low != -high) {
+                            throw new IllegalStateException("torn: " + low + ", " + high);
+                        }
+                    }
+                },
+                second);
         assertEquals(2 * count, mmu.load64(0x7000));
         assertEquals(-2 * count, mmu.load64(0x7008));
         assertFalse(mmu.compareAndSet128(0x7000, 0, -2 * count, 0, 0));

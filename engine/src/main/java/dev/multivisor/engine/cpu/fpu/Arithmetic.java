@@ -41,8 +41,14 @@ final class Arithmetic {
         } else if (as == 0) {
             x.round(bSign, normalExponent(bs, be), normalSignificand(bs), 0, x.precision());
         } else {
-            sum(x, aSign, normalExponent(as, ae), normalSignificand(as),
-                    bSign, normalExponent(bs, be), normalSignificand(bs));
+            sum(
+                    x,
+                    aSign,
+                    normalExponent(as, ae),
+                    normalSignificand(as),
+                    bSign,
+                    normalExponent(bs, be),
+                    normalSignificand(bs));
         }
     }
 
@@ -69,9 +75,7 @@ final class Arithmetic {
             x.setZero(x.rounding() == DOWN ? SIGN : 0);
             return;
         }
-        int zeros = difference == 0
-                ? 64 + Long.numberOfLeadingZeros(low)
-                : Long.numberOfLeadingZeros(difference);
+        int zeros = difference == 0 ? 64 + Long.numberOfLeadingZeros(low) : Long.numberOfLeadingZeros(difference);
         if (zeros >= 64) {
             difference = low << zeros - 64;
             low = 0;
@@ -222,12 +226,9 @@ final class Arithmetic {
         long root = root(x, high, low);
         // The remainder is at most twice the root; more than the root is more than half a unit.
         long square = root * root;
-        long restHigh = high - Math.unsignedMultiplyHigh(root, root)
-                - (Long.compareUnsigned(low, square) < 0 ? 1 : 0);
+        long restHigh = high - Math.unsignedMultiplyHigh(root, root) - (Long.compareUnsigned(low, square) < 0 ? 1 : 0);
         long rest = low - square;
-        long fraction = restHigh != 0 || Long.compareUnsigned(rest, root) > 0
-                ? INTEGER_BIT | 1
-                : rest != 0 ? 1 : 0;
+        long fraction = restHigh != 0 || Long.compareUnsigned(rest, root) > 0 ? INTEGER_BIT | 1 : rest != 0 ? 1 : 0;
         x.round(0, (exp >> 1) + BIAS, root, fraction, x.precision());
     }
 

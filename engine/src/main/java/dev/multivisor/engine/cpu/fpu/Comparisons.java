@@ -74,8 +74,13 @@ final class Comparisons {
         if (Registers.empty(cpu, top) || Registers.empty(cpu, source)) {
             done = Registers.raise(cpu, IE | Extended.SF);
         } else {
-            outcome = order(x, cpu.stSignificand[top], cpu.stExponent[top],
-                    cpu.stSignificand[source], cpu.stExponent[source], quiet);
+            outcome = order(
+                    x,
+                    cpu.stSignificand[top],
+                    cpu.stExponent[top],
+                    cpu.stSignificand[source],
+                    cpu.stExponent[source],
+                    quiet);
             done = Registers.raise(cpu, x.exceptions);
         }
         cpu.setArithmeticFlags(((outcome & C0) != 0 ? Cpu.CF : 0)

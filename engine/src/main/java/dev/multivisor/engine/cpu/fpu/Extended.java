@@ -10,7 +10,6 @@ package dev.multivisor.engine.cpu.fpu;
  */
 public final class Extended {
     static final int SIGN = 0x8000, EXPONENT = 0x7fff, BIAS = 0x3fff;
-
     static final long INTEGER_BIT = 1L << 63, QUIET_BIT = 1L << 62;
 
     /** Exception flags of the status word, and masks of the control word; SF in the status word only. */
@@ -29,6 +28,7 @@ public final class Extended {
     boolean roundedUp;
     /** A memory operand was a denormal before it was converted. */
     boolean denormalOperand;
+
     int control;
 
     /** The second result of a 128-bit operation, or a remainder. */

@@ -101,7 +101,7 @@ public final class FpuInstructions {
             case FDECSTP -> Environment.incrementTop(cpu, 7);
             case FFREE -> Environment.ffree(cpu, i, 0);
             case FFREEP -> Environment.ffree(cpu, i, 1);
-            case FNOP, FWAIT -> { }
+            case FNOP, FWAIT -> {}
             default -> throw cpu.fault(CpuFault.UD);
         }
     }

@@ -47,7 +47,7 @@ final class Registers {
      */
     static void opcode(Cpu cpu, Instruction i) {
         switch (i.op) {
-            case FLDCW, FLDENV, FRSTOR -> { }
+            case FLDCW, FLDENV, FRSTOR -> {}
             default -> {
                 int previous = 0;
                 for (int n = 0; n < i.length; n++) {

@@ -33,6 +33,7 @@ final class Transcendentals {
 
     /** The argument's quadrant and whether the reduced argument, {@link #a}, is negative. */
     private int quadrant;
+
     private boolean negative;
 
     Transcendentals(Extended x) {
@@ -205,8 +206,11 @@ final class Transcendentals {
         negative = false;
         int n = 0;
         if (distance < 7) {
-            n = (int) ((double) (small >>> 1) / (large >>> 1) * (Series.ARCTANGENTS >> distance)
-                    * (distance > 5 ? 1.0 / (1 << distance - 5) : 1) + 0.5);
+            n = (int) ((double) (small >>> 1)
+                            / (large >>> 1)
+                            * (Series.ARCTANGENTS >> distance)
+                            * (distance > 5 ? 1.0 / (1 << distance - 5) : 1)
+                    + 0.5);
         }
         if (n == 0) {
             a.set(small, 0, 0);

@@ -14,7 +14,8 @@ final class Transfers {
     private static final String QUIET_POP = "D9 /3 reg";
 
     /** Conditions of FCMOVcc by form, as in the encoding of Jcc. */
-    private static final byte[] CONDITIONS = new byte[InstructionTable.STANDARD.forms().size()];
+    private static final byte[] CONDITIONS =
+            new byte[InstructionTable.STANDARD.forms().size()];
 
     static {
         int[] positive = {2, 4, 6, 10};

@@ -50,15 +50,14 @@ final class FloatArithmetic {
     static void scalarSingle(Cpu cpu, Instruction i) {
         int b = Vectors.source32(cpu, i, i.b);
         int a = (int) cpu.xmm[i.a.register() << 1];
-        int value =
-                switch (i.op) {
-                    case ADDSS -> add32(cpu, a, b);
-                    case SUBSS -> subtract32(cpu, a, b);
-                    case MULSS -> multiply32(cpu, a, b);
-                    case DIVSS -> divide32(cpu, a, b);
-                    case SQRTSS -> squareRoot32(cpu, b);
-                    default -> throw new IllegalArgumentException(i.op.name());
-                };
+        int value = switch (i.op) {
+            case ADDSS -> add32(cpu, a, b);
+            case SUBSS -> subtract32(cpu, a, b);
+            case MULSS -> multiply32(cpu, a, b);
+            case DIVSS -> divide32(cpu, a, b);
+            case SQRTSS -> squareRoot32(cpu, b);
+            default -> throw new IllegalArgumentException(i.op.name());
+        };
         Mxcsr.commit(cpu);
         Vectors.write32(cpu, i.a, value);
     }
@@ -234,9 +233,7 @@ final class FloatArithmetic {
                 return result;
             }
         }
-        return exact64(cpu, a, b) && zero64(a) && !zero64(b)
-                ? result
-                : SoftFloat.divide(cpu, a, b, SoftFloat.DOUBLE);
+        return exact64(cpu, a, b) && zero64(a) && !zero64(b) ? result : SoftFloat.divide(cpu, a, b, SoftFloat.DOUBLE);
     }
 
     static long squareRoot64(Cpu cpu, long a) {

@@ -82,13 +82,12 @@ final class FloatComparisons {
     private static long compared(Cpu cpu, long a, long b, int predicate, int f) {
         int kind = predicate & 3;
         int relation = SoftFloat.relation(cpu, a, b, kind == 1 || kind == 2, f);
-        boolean holds =
-                switch (kind) {
-                    case 0 -> relation == SoftFloat.EQUAL;
-                    case 1 -> relation == SoftFloat.LESS;
-                    case 2 -> relation == SoftFloat.LESS || relation == SoftFloat.EQUAL;
-                    default -> relation == SoftFloat.UNORDERED;
-                };
+        boolean holds = switch (kind) {
+            case 0 -> relation == SoftFloat.EQUAL;
+            case 1 -> relation == SoftFloat.LESS;
+            case 2 -> relation == SoftFloat.LESS || relation == SoftFloat.EQUAL;
+            default -> relation == SoftFloat.UNORDERED;
+        };
         return holds == ((predicate & 4) == 0) ? -1 : 0;
     }
 

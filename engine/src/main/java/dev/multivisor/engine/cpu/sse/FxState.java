@@ -11,8 +11,17 @@ final class FxState {
     private static final int SIZE = 512;
 
     /** Offsets in the image. */
-    private static final int FSW = 2, FTW = 4, FOP = 6, FIP = 8, FCS = 12, FDP = 16, FDS = 20, MXCSR = 24,
-            MXCSR_MASK = 28, ST = 32, XMM = 160;
+    private static final int FSW = 2,
+            FTW = 4,
+            FOP = 6,
+            FIP = 8,
+            FCS = 12,
+            FDP = 16,
+            FDS = 20,
+            MXCSR = 24,
+            MXCSR_MASK = 28,
+            ST = 32,
+            XMM = 160;
 
     private static final int TOP_SHIFT = 11;
     private static final int ERROR_SUMMARY = 1 << 7, BUSY = 1 << 15;

@@ -130,10 +130,7 @@ final class Lanes {
 
     static long multiplyLowWords(long a, long b) {
         return words(
-                word(a, 0) * word(b, 0),
-                word(a, 1) * word(b, 1),
-                word(a, 2) * word(b, 2),
-                word(a, 3) * word(b, 3));
+                word(a, 0) * word(b, 0), word(a, 1) * word(b, 1), word(a, 2) * word(b, 2), word(a, 3) * word(b, 3));
     }
 
     static long multiplyHighWords(long a, long b) {

@@ -133,13 +133,12 @@ final class SoftFloat {
         long quotient = a >>> n;
         long rest = a & (1L << n) - 1;
         long half = 1L << n - 1;
-        boolean up =
-                switch (mode) {
-                    case Mxcsr.NEAREST -> rest > half || rest == half && (quotient & 1) != 0;
-                    case Mxcsr.DOWN -> negative && rest != 0;
-                    case Mxcsr.UP -> !negative && rest != 0;
-                    default -> false;
-                };
+        boolean up = switch (mode) {
+            case Mxcsr.NEAREST -> rest > half || rest == half && (quotient & 1) != 0;
+            case Mxcsr.DOWN -> negative && rest != 0;
+            case Mxcsr.UP -> !negative && rest != 0;
+            default -> false;
+        };
         return up ? quotient + 1 : quotient;
     }
 
@@ -187,13 +186,12 @@ final class SoftFloat {
     private static long overflow(Cpu cpu, long sign, boolean inexact, int f) {
         boolean masked = (cpu.mxcsr & Mxcsr.OE << Mxcsr.MASKS) != 0;
         cpu.simdExceptions |= inexact || masked ? Mxcsr.OE | Mxcsr.PE : Mxcsr.OE;
-        boolean toInfinity =
-                switch (Mxcsr.rounding(cpu)) {
-                    case Mxcsr.NEAREST -> true;
-                    case Mxcsr.DOWN -> sign != 0;
-                    case Mxcsr.UP -> sign == 0;
-                    default -> false;
-                };
+        boolean toInfinity = switch (Mxcsr.rounding(cpu)) {
+            case Mxcsr.NEAREST -> true;
+            case Mxcsr.DOWN -> sign != 0;
+            case Mxcsr.UP -> sign == 0;
+            default -> false;
+        };
         return sign | (toInfinity ? infinity(f) : infinity(f) - 1);
     }
 

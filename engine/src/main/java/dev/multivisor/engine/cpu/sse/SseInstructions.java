@@ -104,16 +104,64 @@ public final class SseInstructions {
     /** Integer instructions, shuffles and state. */
     private static void integer(Cpu cpu, Instruction i) {
         switch (i.op) {
-            case PADDB, PADDW, PADDD, PADDQ, PADDSB, PADDSW, PADDUSB, PADDUSW,
-                    PSUBB, PSUBW, PSUBD, PSUBQ, PSUBSB, PSUBSW, PSUBUSB, PSUBUSW,
-                    PAND, PANDN, POR, PXOR, ANDPS, ANDPD, ANDNPS, ANDNPD, ORPS, ORPD, XORPS, XORPD ->
-                IntegerArithmetic.addOrLogical(cpu, i);
+            case PADDB,
+                    PADDW,
+                    PADDD,
+                    PADDQ,
+                    PADDSB,
+                    PADDSW,
+                    PADDUSB,
+                    PADDUSW,
+                    PSUBB,
+                    PSUBW,
+                    PSUBD,
+                    PSUBQ,
+                    PSUBSB,
+                    PSUBSW,
+                    PSUBUSB,
+                    PSUBUSW,
+                    PAND,
+                    PANDN,
+                    POR,
+                    PXOR,
+                    ANDPS,
+                    ANDPD,
+                    ANDNPS,
+                    ANDNPD,
+                    ORPS,
+                    ORPD,
+                    XORPS,
+                    XORPD -> IntegerArithmetic.addOrLogical(cpu, i);
             case PMULLW, PMULHW, PMULHUW, PMULHRSW, PMULLD, PMULUDQ, PMULDQ, PMADDWD, PMADDUBSW, PSADBW ->
                 IntegerArithmetic.multiply(cpu, i);
-            case PCMPEQB, PCMPEQW, PCMPEQD, PCMPEQQ, PCMPGTB, PCMPGTW, PCMPGTD, PCMPGTQ,
-                    PMAXSB, PMAXSW, PMAXSD, PMAXUB, PMAXUW, PMAXUD, PMINSB, PMINSW, PMINSD, PMINUB, PMINUW, PMINUD,
-                    PABSB, PABSW, PABSD, PSIGNB, PSIGNW, PSIGND, PAVGB, PAVGW ->
-                IntegerComparisons.execute(cpu, i);
+            case PCMPEQB,
+                    PCMPEQW,
+                    PCMPEQD,
+                    PCMPEQQ,
+                    PCMPGTB,
+                    PCMPGTW,
+                    PCMPGTD,
+                    PCMPGTQ,
+                    PMAXSB,
+                    PMAXSW,
+                    PMAXSD,
+                    PMAXUB,
+                    PMAXUW,
+                    PMAXUD,
+                    PMINSB,
+                    PMINSW,
+                    PMINSD,
+                    PMINUB,
+                    PMINUW,
+                    PMINUD,
+                    PABSB,
+                    PABSW,
+                    PABSD,
+                    PSIGNB,
+                    PSIGNW,
+                    PSIGND,
+                    PAVGB,
+                    PAVGW -> IntegerComparisons.execute(cpu, i);
             case PSLLW, PSLLD, PSLLQ, PSRLW, PSRLD, PSRLQ, PSRAW, PSRAD -> Shifts.execute(cpu, i);
             case PSLLDQ -> Shifts.pslldq(cpu, i);
             case PSRLDQ -> Shifts.psrldq(cpu, i);
@@ -132,9 +180,18 @@ public final class SseInstructions {
             case PSHUFLW -> Shuffles.pshuflw(cpu, i);
             case SHUFPS -> Shuffles.shufps(cpu, i);
             case SHUFPD -> Shuffles.shufpd(cpu, i);
-            case PMOVSXBW, PMOVSXBD, PMOVSXBQ, PMOVSXWD, PMOVSXWQ, PMOVSXDQ,
-                    PMOVZXBW, PMOVZXBD, PMOVZXBQ, PMOVZXWD, PMOVZXWQ, PMOVZXDQ ->
-                Shuffles.widen(cpu, i);
+            case PMOVSXBW,
+                    PMOVSXBD,
+                    PMOVSXBQ,
+                    PMOVSXWD,
+                    PMOVSXWQ,
+                    PMOVSXDQ,
+                    PMOVZXBW,
+                    PMOVZXBD,
+                    PMOVZXBQ,
+                    PMOVZXWD,
+                    PMOVZXWQ,
+                    PMOVZXDQ -> Shuffles.widen(cpu, i);
             case PBLENDVB -> Shuffles.blendVariable(cpu, i, Lanes.H8);
             case BLENDVPS -> Shuffles.blendVariable(cpu, i, Lanes.H32);
             case BLENDVPD -> Shuffles.blendvpd(cpu, i);

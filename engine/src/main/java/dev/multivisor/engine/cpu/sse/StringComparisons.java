@@ -81,15 +81,15 @@ final class StringComparisons {
             long a0, long a1, long b0, long b1, int lengthA, int lengthB, int control, int elements) {
         int result = 0;
         for (int n = 0; n < elements; n++) {
-            boolean bit =
-                    switch (control >> 2 & 3) {
-                        case 0 -> n < lengthB && isAny(a0, a1, lengthA, element(b0, b1, n, control), control);
-                        case 1 -> n < lengthB && isInRange(a0, a1, lengthA, element(b0, b1, n, control), control);
-                        case 2 -> n < lengthA && n < lengthB
-                                ? element(a0, a1, n, control) == element(b0, b1, n, control)
-                                : n >= lengthA && n >= lengthB;
-                        default -> startsHere(a0, a1, lengthA, b0, b1, lengthB, n, control, elements);
-                    };
+            boolean bit = switch (control >> 2 & 3) {
+                case 0 -> n < lengthB && isAny(a0, a1, lengthA, element(b0, b1, n, control), control);
+                case 1 -> n < lengthB && isInRange(a0, a1, lengthA, element(b0, b1, n, control), control);
+                case 2 ->
+                    n < lengthA && n < lengthB
+                            ? element(a0, a1, n, control) == element(b0, b1, n, control)
+                            : n >= lengthA && n >= lengthB;
+                default -> startsHere(a0, a1, lengthA, b0, b1, lengthB, n, control, elements);
+            };
             result |= bit ? 1 << n : 0;
         }
         return result;

@@ -66,16 +66,13 @@ final class Vectors {
 
     /** The low 8 bytes of an XMM register, or 8 bytes of memory. */
     static long source64(Cpu cpu, Instruction i, Operand o) {
-        return o.kind() == Kind.XMM
-                ? cpu.xmm[o.register() << 1]
-                : cpu.mmu.load64(Operands.linear(cpu, i, 8, false));
+        return o.kind() == Kind.XMM ? cpu.xmm[o.register() << 1] : cpu.mmu.load64(Operands.linear(cpu, i, 8, false));
     }
 
     /** The low 4 bytes of an XMM register, or 4 bytes of memory. */
     static int source32(Cpu cpu, Instruction i, Operand o) {
-        return (int) (o.kind() == Kind.XMM
-                ? cpu.xmm[o.register() << 1]
-                : cpu.mmu.load32(Operands.linear(cpu, i, 4, false)));
+        return (int)
+                (o.kind() == Kind.XMM ? cpu.xmm[o.register() << 1] : cpu.mmu.load32(Operands.linear(cpu, i, 4, false)));
     }
 
     /** Writes 16 bytes to an XMM register, or the low 8 bytes to an MMX register. */

@@ -97,8 +97,15 @@ public final class AcpiTables {
     private long table(String signature, int revision, byte[] content) {
         align(16);
         final int start = out.position();
-        out.put(ascii(signature)).putInt(HEADER + content.length).put((byte) revision).put((byte) 0);
-        out.put(ascii("MLTVSR")).put(ascii("MULTIVSR")).putInt(1).put(ascii("MLTV")).putInt(1);
+        out.put(ascii(signature))
+                .putInt(HEADER + content.length)
+                .put((byte) revision)
+                .put((byte) 0);
+        out.put(ascii("MLTVSR"))
+                .put(ascii("MULTIVSR"))
+                .putInt(1)
+                .put(ascii("MLTV"))
+                .putInt(1);
         out.put(content);
         checksum(start, HEADER + content.length, start + 9);
         return base + start;
@@ -121,7 +128,10 @@ public final class AcpiTables {
     /** Generic address of a port (section 5.2.3.2). */
     private static void port(ByteBuffer table, int offset, int port, int bytes, int accessSize) {
         int at = offset - HEADER;
-        table.put(at, (byte) 1).put(at + 1, (byte) (bytes * 8)).put(at + 3, (byte) accessSize).putLong(at + 4, port);
+        table.put(at, (byte) 1)
+                .put(at + 1, (byte) (bytes * 8))
+                .put(at + 3, (byte) accessSize)
+                .putLong(at + 4, port);
     }
 
     /** Section 5.2.9; offsets are those of the specification. */
@@ -134,7 +144,10 @@ public final class AcpiTables {
         t.putInt(64 - HEADER, AcpiPm.CONTROL_PORT);
         t.putInt(76 - HEADER, AcpiPm.TIMER_PORT);
         t.putInt(80 - HEADER, AcpiPm.GPE_PORT);
-        t.put(88 - HEADER, (byte) 4).put(89 - HEADER, (byte) 2).put(91 - HEADER, (byte) 4).put(92 - HEADER, (byte) 4);
+        t.put(88 - HEADER, (byte) 4)
+                .put(89 - HEADER, (byte) 2)
+                .put(91 - HEADER, (byte) 4)
+                .put(92 - HEADER, (byte) 4);
         // No C2 and no C3.
         t.putShort(96 - HEADER, (short) 0xfff);
         t.putShort(98 - HEADER, (short) 0xfff);
@@ -168,7 +181,12 @@ public final class AcpiTables {
         for (int cpu = 0; cpu < cpus; cpu++) {
             t.put((byte) 0).put((byte) 8).put((byte) cpu).put((byte) cpu).putInt(1);
         }
-        t.put((byte) 1).put((byte) 12).put((byte) IO_APIC_ID).put((byte) 0).putInt((int) IoApic.ADDRESS).putInt(0);
+        t.put((byte) 1)
+                .put((byte) 12)
+                .put((byte) IO_APIC_ID)
+                .put((byte) 0)
+                .putInt((int) IoApic.ADDRESS)
+                .putInt(0);
         override(t, 0, InterruptRouter.TIMER_PIN, 0);
         override(t, AcpiPm.SCI, AcpiPm.SCI, LEVEL_HIGH);
         // NMI at LINT1 of every processor.
@@ -177,7 +195,12 @@ public final class AcpiTables {
     }
 
     private static void override(ByteBuffer table, int irq, int pin, int flags) {
-        table.put((byte) 2).put((byte) 10).put((byte) 0).put((byte) irq).putInt(pin).putShort((short) flags);
+        table.put((byte) 2)
+                .put((byte) 10)
+                .put((byte) 0)
+                .put((byte) irq)
+                .putInt(pin)
+                .putShort((short) flags);
     }
 
     /** PCI Firmware Specification 3.0, table 4-2. */

@@ -43,8 +43,8 @@ final class Dsdt {
         byte[][] routes = new byte[PCI_SLOTS - 1][];
         for (int slot = 1; slot < PCI_SLOTS; slot++) {
             // Address, pin A, no link device, global system interrupt.
-            routes[slot - 1] = packageOf(
-                    integer((long) slot << 16 | 0xffff), integer(0), integer(0), integer(PciBus.irq(slot)));
+            routes[slot - 1] =
+                    packageOf(integer((long) slot << 16 | 0xffff), integer(0), integer(0), integer(PciBus.irq(slot)));
         }
         return device(
                 "PCI0",
@@ -62,9 +62,7 @@ final class Dsdt {
         return device(
                 "MRES",
                 name("_HID", eisaId("PNP0C02")),
-                name(
-                        "_CRS",
-                        resources(memory(PciBus.ECAM, PciBus.ECAM_SIZE), ports(AcpiPm.EVENT_PORT, AcpiPm.PORTS))));
+                name("_CRS", resources(memory(PciBus.ECAM, PciBus.ECAM_SIZE), ports(AcpiPm.EVENT_PORT, AcpiPm.PORTS))));
     }
 
     private static byte[] serialPort() {
@@ -76,15 +74,14 @@ final class Dsdt {
     }
 
     private static byte[] clock() {
-        return device(
-                "RTC0", name("_HID", eisaId("PNP0B00")), name("_CRS", resources(ports(0x70, 2), irq(Rtc.IRQ))));
+        return device("RTC0", name("_HID", eisaId("PNP0B00")), name("_CRS", resources(ports(0x70, 2), irq(Rtc.IRQ))));
     }
 
     private static byte[] processors(int cpus) {
         byte[][] devices = new byte[cpus][];
         for (int cpu = 0; cpu < cpus; cpu++) {
-            devices[cpu] = device(
-                    String.format("C%03X", cpu), name("_HID", string("ACPI0007")), name("_UID", integer(cpu)));
+            devices[cpu] =
+                    device(String.format("C%03X", cpu), name("_HID", string("ACPI0007")), name("_UID", integer(cpu)));
         }
         return join(devices);
     }

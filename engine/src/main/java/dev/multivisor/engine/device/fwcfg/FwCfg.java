@@ -52,7 +52,11 @@ public final class FwCfg implements PortHandler {
             }
             items.put(key, file.getValue().clone());
             int next = directory.position() + 8 + NAME_SIZE;
-            directory.putInt(file.getValue().length).putShort((short) key).putShort((short) 0).put(name);
+            directory
+                    .putInt(file.getValue().length)
+                    .putShort((short) key)
+                    .putShort((short) 0)
+                    .put(name);
             directory.position(next);
             key++;
         }

@@ -65,7 +65,9 @@ final class ApicRegisters {
                 int index = register & 7;
                 yield register >= IRR
                         ? apic.requests().register(index)
-                        : register >= TMR ? apic.triggerMode().register(index) : apic.inService().register(index);
+                        : register >= TMR
+                                ? apic.triggerMode().register(index)
+                                : apic.inService().register(index);
             }
         };
     }

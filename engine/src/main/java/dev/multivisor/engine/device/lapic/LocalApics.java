@@ -106,12 +106,7 @@ public final class LocalApics implements MmioHandler {
 
     /** A message-signalled interrupt (Intel SDM vol. 3, 11.11): a write of data to 0xfeeXXXXX. */
     public void message(long address, int data) {
-        deliver(
-                (int) (address >>> 12) & 0xff,
-                (address & 4) != 0,
-                data >>> 8 & 7,
-                data & 0xff,
-                (data & 1 << 15) != 0);
+        deliver((int) (address >>> 12) & 0xff, (address & 4) != 0, data >>> 8 & 7, data & 0xff, (data & 1 << 15) != 0);
     }
 
     private void route(int destination, boolean logical, boolean wide, int mode, int vector, boolean level) {

@@ -54,8 +54,7 @@ public final class Pit implements PortHandler {
 
     /** The counters. */
     public synchronized PitState save() {
-        return new PitState(
-                List.of(channels[0].save(), channels[1].save(), channels[2].save()), speaker, rise);
+        return new PitState(List.of(channels[0].save(), channels[1].save(), channels[2].save()), speaker, rise);
     }
 
     /** Claims the ports. */
@@ -81,10 +80,11 @@ public final class Pit implements PortHandler {
     public synchronized int in(int port, int size) {
         long now = time.now();
         return switch (port) {
-            case SYSTEM_CONTROL -> (channels[2].gate() ? 1 : 0)
-                    | (speaker ? 2 : 0)
-                    | (int) (now / REFRESH & 1) << 4
-                    | (channels[2].output(now) ? 0x20 : 0);
+            case SYSTEM_CONTROL ->
+                (channels[2].gate() ? 1 : 0)
+                        | (speaker ? 2 : 0)
+                        | (int) (now / REFRESH & 1) << 4
+                        | (channels[2].output(now) ? 0x20 : 0);
             case CONTROL -> 0xff;
             default -> channels[port & 3].read(now);
         };

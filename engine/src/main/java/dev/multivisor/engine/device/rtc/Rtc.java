@@ -216,8 +216,7 @@ public final class Rtc implements PortHandler {
     }
 
     private void show() {
-        LocalDateTime now =
-                LocalDateTime.ofEpochSecond(Math.floorDiv(clock(), GuestTime.SECOND), 0, ZoneOffset.UTC);
+        LocalDateTime now = LocalDateTime.ofEpochSecond(Math.floorDiv(clock(), GuestTime.SECOND), 0, ZoneOffset.UTC);
         registers[SECONDS] = (byte) encode(now.getSecond());
         registers[MINUTES] = (byte) encode(now.getMinute());
         registers[HOURS] = (byte) encodeHour(now.getHour());

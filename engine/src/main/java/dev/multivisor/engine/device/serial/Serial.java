@@ -90,8 +90,7 @@ public final class Serial implements PortHandler {
         for (int i = 0; i < count; i++) {
             received[i] = fifo[head + i & FIFO_SIZE - 1];
         }
-        return new SerialState(
-                divisor, ier, fcr, lcr, mcr, msrDelta, overrun, scr, transmitterEmpty, received);
+        return new SerialState(divisor, ier, fcr, lcr, mcr, msrDelta, overrun, scr, transmitterEmpty, received);
     }
 
     /** Claims the ports. */

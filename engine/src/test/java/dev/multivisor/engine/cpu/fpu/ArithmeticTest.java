@@ -85,7 +85,10 @@ class ArithmeticTest {
         guest.push("7fff8000000000000123").push("7fff8000000000000456").run("dec1");
         assertEquals("7fffc000000000000456", guest.st(0));
         assertEquals(IE, guest.exceptions());
-        guest.run("dbe2").push("ffffc000000000000001").push("7fffa000000000000000").run("dec1");
+        guest.run("dbe2")
+                .push("ffffc000000000000001")
+                .push("7fffa000000000000000")
+                .run("dec1");
         assertEquals("ffffc000000000000001", guest.st(0));
         assertEquals(IE, guest.exceptions());
     }

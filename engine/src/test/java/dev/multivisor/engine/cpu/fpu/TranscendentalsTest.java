@@ -11,8 +11,14 @@ import org.junit.jupiter.api.Test;
 
 /** Values worked out with 300 bits. */
 class TranscendentalsTest {
-    private static final String FSIN = "d9fe", FCOS = "d9ff", FSINCOS = "d9fb", FPTAN = "d9f2", FPATAN = "d9f3",
-            F2XM1 = "d9f0", FYL2X = "d9f1", FYL2XP1 = "d9f9";
+    private static final String FSIN = "d9fe",
+            FCOS = "d9ff",
+            FSINCOS = "d9fb",
+            FPTAN = "d9f2",
+            FPATAN = "d9f3",
+            F2XM1 = "d9f0",
+            FYL2X = "d9f1",
+            FYL2XP1 = "d9f9";
 
     private final FpuGuest guest = new FpuGuest();
 
@@ -41,9 +47,14 @@ class TranscendentalsTest {
         assertEquals(1.0, guest.pop());
         assertEquals("3fffc75922e5f71d2dc5", guest.st(0));
         assertEquals("4000ab63739cbfad72cc", guest.push(1).push(-2).run(FPATAN).st(0));
-        assertEquals("4000c90fdaa22168c235", guest.push(0).push(-0.0).run(FPATAN).st(0));
-        assertEquals("bffec90fdaa22168c235",
-                guest.push(Double.NEGATIVE_INFINITY).push(Double.POSITIVE_INFINITY).run(FPATAN).st(0));
+        assertEquals(
+                "4000c90fdaa22168c235", guest.push(0).push(-0.0).run(FPATAN).st(0));
+        assertEquals(
+                "bffec90fdaa22168c235",
+                guest.push(Double.NEGATIVE_INFINITY)
+                        .push(Double.POSITIVE_INFINITY)
+                        .run(FPATAN)
+                        .st(0));
     }
 
     @Test
@@ -59,7 +70,8 @@ class TranscendentalsTest {
     @Test
     void logarithms() {
         assertEquals("40029f73da38d9d4a83f", guest.push(3).push(10).run(FYL2X).st(0));
-        assertEquals("3fd7b8aa3b295bbb9b9e", guest.push(1).push(0x1p-40).run(FYL2XP1).st(0));
+        assertEquals(
+                "3fd7b8aa3b295bbb9b9e", guest.push(1).push(0x1p-40).run(FYL2XP1).st(0));
         guest.run("dbe2");
         assertEquals("c002a000000000000000", guest.push(-2).push(32).run(FYL2X).st(0));
         assertEquals(0, guest.exceptions());
@@ -71,9 +83,13 @@ class TranscendentalsTest {
 
     @Test
     void tinyArgumentsStay() {
-        assertEquals("3f008000000000000000", guest.push("3f008000000000000000").run(FSIN).st(0));
+        assertEquals(
+                "3f008000000000000000",
+                guest.push("3f008000000000000000").run(FSIN).st(0));
         assertEquals(PE, guest.exceptions());
-        assertEquals("00000000000000001000", guest.push("00000000000000001000").run(FSIN).st(0));
+        assertEquals(
+                "00000000000000001000",
+                guest.push("00000000000000001000").run(FSIN).st(0));
         assertEquals(PE | UE | DE, guest.exceptions());
         assertEquals("80000000000000000000", guest.push(-0.0).run(FSIN).st(0));
         assertEquals("3fff8000000000000000", guest.push(0).run(FCOS).st(0));

@@ -15,8 +15,13 @@ class TransfersTest {
     @Test
     void constantsFollowTheRoundingMode() {
         String[] codes = {"d9e9", "d9ea", "d9eb", "d9ec", "d9ed"}; // fldl2t fldl2e fldpi fldlg2 fldln2
-        String[] nearest = {"4000d49a784bcd1b8afe", "3fffb8aa3b295c17f0bc", "4000c90fdaa22168c235",
-            "3ffd9a209a84fbcff799", "3ffeb17217f7d1cf79ac"};
+        String[] nearest = {
+            "4000d49a784bcd1b8afe",
+            "3fffb8aa3b295c17f0bc",
+            "4000c90fdaa22168c235",
+            "3ffd9a209a84fbcff799",
+            "3ffeb17217f7d1cf79ac"
+        };
         for (int n = 0; n < codes.length; n++) {
             for (int mode = 0; mode < 4; mode++) {
                 guest.run("dbe3");
@@ -133,8 +138,14 @@ class TransfersTest {
 
     @Test
     void examining() {
-        String[] values = {"3fff4000000000000000", "7fffc000000000000000", "c0008000000000000000",
-            "ffff8000000000000000", "00000000000000000000", "80000000000000000001"};
+        String[] values = {
+            "3fff4000000000000000",
+            "7fffc000000000000000",
+            "c0008000000000000000",
+            "ffff8000000000000000",
+            "00000000000000000000",
+            "80000000000000000001"
+        };
         int[] kinds = {0b0000, 0b0001, 0b0110, 0b0111, 0b1000, 0b1110};
         for (int n = 0; n < values.length; n++) {
             guest.push(values[n]).run("d9e5"); // fxam

@@ -153,9 +153,8 @@ class SoftFloatTest {
         double nearest = exact.doubleValue();
         int order = new BigDecimal(nearest).compareTo(exact);
         boolean down = mode == Mxcsr.DOWN || mode == Mxcsr.TRUNCATE && exact.signum() > 0;
-        double expected = down
-                ? order > 0 ? Math.nextDown(nearest) : nearest
-                : order < 0 ? Math.nextUp(nearest) : nearest;
+        double expected =
+                down ? order > 0 ? Math.nextDown(nearest) : nearest : order < 0 ? Math.nextUp(nearest) : nearest;
         if (exact.signum() != 0) {
             assertSame(expected, actual, what);
             assertEquals(order == 0 ? 0 : Mxcsr.PE, taken(), what);

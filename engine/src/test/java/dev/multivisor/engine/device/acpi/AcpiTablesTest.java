@@ -74,7 +74,8 @@ class AcpiTablesTest {
 
     @Test
     void fadtNamesTheResetRegisterAndLegacyHardware() {
-        ByteBuffer fadt = ByteBuffer.wrap(tables(AcpiTables.build(BASE, 1)).get("FACP")).order(ByteOrder.LITTLE_ENDIAN);
+        ByteBuffer fadt =
+                ByteBuffer.wrap(tables(AcpiTables.build(BASE, 1)).get("FACP")).order(ByteOrder.LITTLE_ENDIAN);
         assertEquals(1 << 10, fadt.getInt(112) & (1 << 10 | 1 << 20), "reset register, not hardware-reduced");
         assertEquals(0xcf9, fadt.getLong(120));
         assertEquals(6, fadt.get(128));
@@ -106,7 +107,10 @@ class AcpiTablesTest {
         String[] command = new String[arguments.length + 1];
         command[0] = "/usr/bin/iasl";
         System.arraycopy(arguments, 0, command, 1, arguments.length);
-        Process process = new ProcessBuilder(command).directory(folder.toFile()).redirectErrorStream(true).start();
+        Process process = new ProcessBuilder(command)
+                .directory(folder.toFile())
+                .redirectErrorStream(true)
+                .start();
         String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         assertTrue(process.waitFor(20, TimeUnit.SECONDS));
         return output;

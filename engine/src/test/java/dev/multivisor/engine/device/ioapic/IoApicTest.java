@@ -156,8 +156,8 @@ class IoApicTest {
         LocalApics others = new LocalApics(2, time, (cpu, tsc) -> tsc, cpu -> {});
         IoApic restored = new IoApic(others, States.travel(state, IoApicState.class));
         States.assertSame(state, restored.save());
-        InterruptRouter rewired = new InterruptRouter(
-                new Pic(level -> {}), restored, States.travel(wires, InterruptRouterState.class));
+        InterruptRouter rewired =
+                new InterruptRouter(new Pic(level -> {}), restored, States.travel(wires, InterruptRouterState.class));
         States.assertSame(wires, rewired.save());
         rewired.line(20).set(true);
         assertEquals(-1, others.apic(0).acknowledge(), "already delivered before");

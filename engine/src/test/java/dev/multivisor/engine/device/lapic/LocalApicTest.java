@@ -273,7 +273,8 @@ class LocalApicTest {
         apics.nmi(0);
         apics.externalInterrupt(true);
         List<LocalApicState> states = apics.save();
-        List<LocalApicState> travelled = states.stream().map(s -> States.travel(s, LocalApicState.class)).toList();
+        List<LocalApicState> travelled =
+                states.stream().map(s -> States.travel(s, LocalApicState.class)).toList();
         LocalApics restored = new LocalApics(CPUS, time, (cpu, tsc) -> tsc, woken::add, travelled);
         States.assertSame(states, restored.save());
         assertTrue(restored.apic(0).pending());
@@ -281,8 +282,7 @@ class LocalApicTest {
         assertEquals(apics.apic(0).nextDeadline(), restored.apic(0).nextDeadline());
         assertEquals(1, restored.apic(1).readMsr(0x802));
         EngineException e = assertThrows(
-                EngineException.class,
-                () -> new LocalApics(1, time, (cpu, tsc) -> tsc, woken::add, states));
+                EngineException.class, () -> new LocalApics(1, time, (cpu, tsc) -> tsc, woken::add, states));
         assertTrue(e.getMessage().startsWith("localApics"), e.getMessage());
     }
 }

@@ -184,8 +184,7 @@ class PciTest {
         PciBusState busState = States.travel(bus.save(), PciBusState.class);
         mmio.mapped.clear();
         messages.clear();
-        PciBus restoredBus =
-                new PciBus(new PortBus(), mmio, irq -> wire, new ResetControl(control), busState);
+        PciBus restoredBus = new PciBus(new PortBus(), mmio, irq -> wire, new ResetControl(control), busState);
         PciFunction restored = function();
         restored.restoreFunction(state);
         restoredBus.add(3, restored);
@@ -200,8 +199,7 @@ class PciTest {
     @Test
     void stateOfAnotherDeviceIsRefused() {
         PciFunction other = new PciFunction("pci.other", 0x1af4, 0x1042, 0x010000, 1);
-        EngineException e =
-                assertThrows(EngineException.class, () -> other.restoreFunction(function.saveFunction()));
+        EngineException e = assertThrows(EngineException.class, () -> other.restoreFunction(function.saveFunction()));
         assertTrue(e.getMessage().contains("pci.other.config"), e.getMessage());
     }
 }
