@@ -197,6 +197,9 @@ public final class Cpu {
     /** Instructions completed since reset; those of the block being executed are added at its end. */
     public long instructions;
 
+    /** Counts PAUSE instructions, for the host's sake: no state of the guest's. */
+    int pauses;
+
     /**
      * Whether {@link #instructions} is exact now. If not, an access to a device throws {@link CpuFault#DEVICE} before it
      * has done anything, and the loop executes the instruction again with the exact count.

@@ -41,8 +41,16 @@ public final class TransferInstructions {
             case LEAVE -> leave(cpu, i);
             case XLAT -> xlat(cpu, i);
             case BOUND -> bound(cpu, i);
-            case NOP, PAUSE -> {}
+            case NOP -> {}
+            case PAUSE -> pause(cpu);
             default -> throw cpu.fault(CpuFault.UD);
+        }
+    }
+
+    /** A guest that spins for long waits for another vCPU, whose thread may want this one's place on the host. */
+    private static void pause(Cpu cpu) {
+        if (cpu.model.cpus() > 1 && (++cpu.pauses & 31) == 0) {
+            Thread.yield();
         }
     }
 
