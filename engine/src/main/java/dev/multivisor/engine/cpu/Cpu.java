@@ -5,9 +5,6 @@ import dev.multivisor.engine.isa.Instruction;
 import dev.multivisor.engine.mmu.Mmu;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
-import java.security.SecureRandom;
-import java.util.random.RandomGenerator;
-import java.util.random.RandomGeneratorFactory;
 
 /**
  * The architectural state of one vCPU, laid out for speed: registers in arrays that an interpreter loop or compiled
@@ -212,8 +209,6 @@ public final class Cpu {
 
     private final CpuFault fault = new CpuFault();
 
-    private RandomGenerator random;
-
     /** Not zero: the loop must return at the next instruction boundary that ends a block. See {@link #interrupt}. */
     private int attention;
 
@@ -255,14 +250,6 @@ public final class Cpu {
             interruptWindow = false;
             interrupt();
         }
-    }
-
-    /** What RDRAND and RDSEED give: no state of the guest's. */
-    RandomGenerator random() {
-        if (random == null) {
-            random = RandomGeneratorFactory.of("L64X128MixRandom").create(new SecureRandom().nextLong());
-        }
-        return random;
     }
 
     // ---- Flags ----

@@ -28,6 +28,9 @@ public interface Platform {
      */
     void writeMsr(Cpu cpu, int index, long value);
 
+    /** What RDRAND and RDSEED give. */
+    long random(Cpu cpu);
+
     /** CR8: the local APIC's task priority, bits 4 to 7 of TPR. */
     int taskPriority(Cpu cpu);
 

@@ -12,7 +12,7 @@ final class Specializer {
     /** Whether a block ends after it. Those that look at the time end it so that the count of instructions is exact. */
     static boolean ends(Instruction i) {
         return switch (i.op) {
-            case IN, OUT, INS, OUTS, RDTSC, RDTSCP, RDMSR -> true;
+            case IN, OUT, INS, OUTS, RDTSC, RDTSCP, RDMSR, RDRAND, RDSEED -> true;
             default -> setsRip(i);
         };
     }

@@ -265,7 +265,7 @@ public final class SystemInstructions {
     }
 
     private static void random(Cpu cpu, Instruction i) {
-        Operands.write(cpu, i, i.a, cpu.random().nextLong());
+        Operands.write(cpu, i, i.a, cpu.platform.random(cpu));
         cpu.setArithmeticFlags(Cpu.CF);
     }
 

@@ -59,6 +59,7 @@ final class Board {
     private final KvmClock kvmClock;
     private final PortBus ports = new PortBus();
     private final PciBus pci;
+    private final MachineRandom random;
     private boolean connected;
 
     /** How the board reaches the machine around it. */
@@ -67,6 +68,7 @@ final class Board {
     /** A new board as after power-on. */
     Board(int count, Resources resources, MachineTime time, Wiring wiring) {
         this.time = time;
+        random = new MachineRandom(time.counted());
         memory = new PhysicalMemory(resources.memory());
         codePages = new CodePages(memory);
         timers = new Timers(() -> wiring.wake.accept(0));
@@ -85,7 +87,7 @@ final class Board {
         pci = new PciBus(ports, memory, router::line, new ResetControl(wiring.control));
         connect(resources, wiring);
         for (int number = 0; number < count; number++) {
-            Cpu cpu = new Cpu(number, new Mmu(memory), new BoardPlatform(ports, tsc, apics.apic(number), kvmClock));
+            Cpu cpu = new Cpu(number, new Mmu(memory), new BoardPlatform(ports, tsc, apics.apic(number), kvmClock, random));
             cpu.model = new CpuModel(count, Tsc.KHZ, Tsc.KHZ);
             CpuReset.powerOn(cpu);
             cpu.waitForSipi = number != 0;
@@ -98,6 +100,7 @@ final class Board {
     Board(Resources resources, MachineTime time, Wiring wiring, BoardState state) {
         int count = state.time().cpus();
         this.time = time;
+        random = new MachineRandom(time.counted());
         memory = new PhysicalMemory(resources.memory());
         codePages = new CodePages(memory);
         timers = new Timers(() -> wiring.wake.accept(0));
@@ -117,7 +120,7 @@ final class Board {
         connect(resources, wiring);
         for (int number = 0; number < count; number++) {
             Mmu mmu = new Mmu(memory, state.mmus().get(number));
-            Cpu cpu = new Cpu(number, mmu, new BoardPlatform(ports, tsc, apics.apic(number), kvmClock));
+            Cpu cpu = new Cpu(number, mmu, new BoardPlatform(ports, tsc, apics.apic(number), kvmClock, random));
             cpu.model = new CpuModel(count, Tsc.KHZ, Tsc.KHZ);
             state.cpus().get(number).restore(cpu);
             cpus.add(cpu);

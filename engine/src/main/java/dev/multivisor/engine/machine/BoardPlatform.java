@@ -9,7 +9,7 @@ import dev.multivisor.engine.device.clock.KvmClock;
 import dev.multivisor.engine.device.lapic.LocalApic;
 
 /** What one vCPU finds on the board. */
-record BoardPlatform(PortBus ports, Tsc tsc, LocalApic apic, KvmClock kvmClock) implements Platform {
+record BoardPlatform(PortBus ports, Tsc tsc, LocalApic apic, KvmClock kvmClock, MachineRandom random) implements Platform {
     @Override
     public int in(int port, int size) {
         return ports.in(port, size);
@@ -62,6 +62,11 @@ record BoardPlatform(PortBus ports, Tsc tsc, LocalApic apic, KvmClock kvmClock) 
             throw cpu.fault(CpuFault.GP);
         }
         throw cpu.fault(CpuFault.GP);
+    }
+
+    @Override
+    public long random(Cpu cpu) {
+        return random.next(cpu.instructions);
     }
 
     @Override

@@ -249,6 +249,11 @@ final class FlatGuest {
         }
 
         @Override
+        public long random(Cpu cpu) {
+            return cpu.instructions;
+        }
+
+        @Override
         public int taskPriority(Cpu cpu) {
             return priority;
         }

@@ -29,6 +29,11 @@ class TestPlatform implements Platform {
     }
 
     @Override
+    public long random(Cpu cpu) {
+        return cpu.instructions;
+    }
+
+    @Override
     public int taskPriority(Cpu cpu) {
         return 0;
     }
