@@ -5,9 +5,9 @@ import dev.multivisor.api.Console;
 import dev.multivisor.api.Machine;
 import dev.multivisor.api.MachineSpec;
 import dev.multivisor.api.Resources;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.time.Duration;
 import java.util.List;
 
@@ -57,15 +57,10 @@ final class Rehearsal {
         int flags = 0x10000;
         int base = 0x100000;
         int[] header = {0x1badb002, flags, -(0x1badb002 + flags), base, base, base + 64, 0, base + 32};
-        byte[] image = new byte[64];
-        MemorySegment bytes = MemorySegment.ofArray(image);
-        for (int n = 0; n < header.length; n++) {
-            bytes.set(ValueLayout.JAVA_INT_UNALIGNED.withOrder(java.nio.ByteOrder.LITTLE_ENDIAN), n * 4L, header[n]);
-        }
-        image[32] = (byte) 0xfa;
-        image[33] = (byte) 0xf4;
-        MemorySegment lent = Arena.ofAuto().allocate(image.length).copyFrom(bytes);
-        return new Boot(new Boot.Image("rehearsal", lent), List.of(), "");
+        ByteBuffer image = ByteBuffer.allocateDirect(64).order(ByteOrder.LITTLE_ENDIAN);
+        image.asIntBuffer().put(header);
+        image.put(32, (byte) 0xfa).put(33, (byte) 0xf4);
+        return new Boot(new Boot.Image("rehearsal", MemorySegment.ofBuffer(image)), List.of(), "");
     }
 
     /** A console with nobody at the far end. */

@@ -87,7 +87,8 @@ final class Board {
         pci = new PciBus(ports, memory, router::line, new ResetControl(wiring.control));
         connect(resources, wiring);
         for (int number = 0; number < count; number++) {
-            Cpu cpu = new Cpu(number, new Mmu(memory), new BoardPlatform(ports, tsc, apics.apic(number), kvmClock, random));
+            Cpu cpu = new Cpu(
+                    number, new Mmu(memory), new BoardPlatform(ports, tsc, apics.apic(number), kvmClock, random));
             cpu.model = new CpuModel(count, Tsc.KHZ, Tsc.KHZ);
             CpuReset.powerOn(cpu);
             cpu.waitForSipi = number != 0;

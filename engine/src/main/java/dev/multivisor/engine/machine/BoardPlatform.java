@@ -9,7 +9,8 @@ import dev.multivisor.engine.device.clock.KvmClock;
 import dev.multivisor.engine.device.lapic.LocalApic;
 
 /** What one vCPU finds on the board. */
-record BoardPlatform(PortBus ports, Tsc tsc, LocalApic apic, KvmClock kvmClock, MachineRandom random) implements Platform {
+record BoardPlatform(PortBus ports, Tsc tsc, LocalApic apic, KvmClock kvmClock, MachineRandom random)
+        implements Platform {
     @Override
     public int in(int port, int size) {
         return ports.in(port, size);
