@@ -98,12 +98,19 @@ final class Vcpu implements VirtualCpu {
         while (true) {
             woken = false;
             cpu.clearAttention();
-            if (kicked.compareAndSet(true, false) || cpu.instructions >= end) {
-                return new Exit(Exit.Reason.KICKED, 0, "");
+            if (cpu.shutdown) {
+                machine.finish(new Exit(
+                        Exit.Reason.TRIPLE_FAULT,
+                        0,
+                        "vCPU " + cpu.number + " at RIP 0x" + Long.toHexString(cpu.r[Cpu.RIP])));
             }
+            // Before the kick, which may be a handover's: the guest's last word must not be lost with this machine.
             Exit exit = machine.exit();
             if (exit != null) {
                 return exit;
+            }
+            if (kicked.compareAndSet(true, false) || cpu.instructions >= end) {
+                return new Exit(Exit.Reason.KICKED, 0, "");
             }
             cpu.mmu.handleRequests();
             machine.serveTimers(cpu.number);
@@ -117,12 +124,6 @@ final class Vcpu implements VirtualCpu {
             }
             cpu.interruptWindow = apic.pending();
             execute();
-            if (cpu.shutdown) {
-                machine.finish(new Exit(
-                        Exit.Reason.TRIPLE_FAULT,
-                        0,
-                        "vCPU " + cpu.number + " at RIP 0x" + Long.toHexString(cpu.r[Cpu.RIP])));
-            }
         }
     }
 

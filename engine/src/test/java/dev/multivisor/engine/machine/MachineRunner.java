@@ -34,11 +34,12 @@ final class MachineRunner {
                 }
             }));
         }
-        boolean done = ended.await(limit.toMillis(), TimeUnit.MILLISECONDS);
+        ended.await(limit.toMillis(), TimeUnit.MILLISECONDS);
         machine.cpus().forEach(VirtualCpu::kick);
         for (Thread thread : threads) {
             thread.join();
         }
-        return done ? end.get() : new Exit(Exit.Reason.KICKED, 0, "time is up");
+        Exit exit = end.get();
+        return exit != null ? exit : new Exit(Exit.Reason.KICKED, 0, "time is up");
     }
 }

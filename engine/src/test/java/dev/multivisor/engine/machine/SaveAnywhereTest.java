@@ -4,15 +4,19 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.multivisor.api.Boot;
 import dev.multivisor.api.Exit;
+import dev.multivisor.api.MachineSpec;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -26,16 +30,21 @@ class SaveAnywhereTest {
     private static final int SAVES = Integer.getInteger("multivisor.test.saves", 6);
     private static final long SEED = Long.getLong("multivisor.test.seed", 1);
 
+    /** How far Linux is followed, in instructions. */
+    private static final long LINUX = 300_000_000;
+
     /** A run that is longer than this, in instructions, has hung. */
     private static final long LIMIT = 100_000_000;
 
     /** Guests with devices and timers, with each mode, with code that changes, with each way to end. */
     private static final List<String> GUESTS = List.of(
             "interrupts",
+            "timers",
+            "smc_pages",
             "ioapic",
             "x2apic",
             "clocks",
-            "smc",
+            "smc", "smc_pages",
             "strings",
             "paging",
             "paging32",
@@ -72,6 +81,44 @@ class SaveAnywhereTest {
                 saveAt(guest, kernel, random.nextLong(plain.instructions), plain);
             }
         }
+    }
+
+    /** Debian's kernel, without a root to mount, a while into its start-up; only in a long run, and if it is cached. */
+    @Test
+    void linux() {
+        String xdg = System.getenv("XDG_CACHE_HOME");
+        Path cache = xdg == null ? Path.of(System.getProperty("user.home"), ".cache") : Path.of(xdg);
+        Path kernel = cache.resolve("multivisor/images/debian-12/vmlinuz");
+        assumeTrue(SAVES > 20 && Files.exists(kernel), "no long run, or no kernel in the image cache");
+        long bytes = 192 << 20;
+        SplittableRandom random = new SplittableRandom(SEED);
+        long[] points = random.longs(SAVES / 4, 0, LINUX).sorted().toArray();
+        MachineSpec spec = new MachineSpec(1, "x86-64-v2", COUNTED);
+        Boot boot = new Boot(TestResources.image(kernel), List.of(), "console=ttyS0");
+        TestResources lent = new TestResources(bytes);
+        SoftMachine machine = SoftMachine.create("test", spec, boot, lent.resources);
+        long done = 0;
+        for (long point : points) {
+            ((Vcpu) machine.cpus().getFirst()).runFor(point - done);
+            done = point;
+            byte[] state = machine.save();
+            machine.close();
+            TestResources copy = new TestResources(bytes);
+            MemorySegment.copy(lent.memory, 0, copy.memory, 0, bytes);
+            lent.close();
+            lent = copy;
+            machine = SoftMachine.restore("test", spec, state, lent.resources);
+            assertArrayEquals(state, machine.save(), "at " + point);
+        }
+        ((Vcpu) machine.cpus().getFirst()).runFor(LINUX - done);
+        try (var straight = new TestResources(bytes);
+                var whole = SoftMachine.create("test", spec, boot, straight.resources)) {
+            ((Vcpu) whole.cpus().getFirst()).runFor(LINUX);
+            assertArrayEquals(whole.save(), machine.save());
+            assertEquals(-1, straight.memory.mismatch(lent.memory));
+        }
+        machine.close();
+        lent.close();
     }
 
     /** How a guest's run ended. */
