@@ -43,11 +43,16 @@ public final class Initramfs {
                 /script </dev/console >/dev/console 2>&1
                 debug-exit $? >/dev/console
             else
-                export PS1='\\w \\$ '
+                export PS1='\\w \\$ ' ENV=/etc/shrc
                 setsid cttyhack sh
                 debug-exit >/dev/console
             fi
             poweroff -f
+            """;
+
+    /** Without -f these ask an init that serves them, which is more than there is here. */
+    private static final String SHELL_SETTINGS = """
+            alias poweroff='poweroff -f' reboot='reboot -f' halt='halt -f'
             """;
 
     /** One file: its mode with the type, and its content, the target of a link, or nothing. */
@@ -76,6 +81,7 @@ public final class Initramfs {
         }
         String install = image.applets().isEmpty() ? INSTALL : "";
         put(INIT, 0755, INIT_SCRIPT.formatted(install).getBytes(StandardCharsets.UTF_8));
+        put("etc/shrc", 0644, SHELL_SETTINGS.getBytes(StandardCharsets.UTF_8));
         put("etc/passwd", 0644, "root:x:0:0:root:/root:/bin/sh\n".getBytes(StandardCharsets.UTF_8));
         put("etc/group", 0644, "root:x:0:\n".getBytes(StandardCharsets.UTF_8));
         put("etc/hosts", 0644, "127.0.0.1 localhost\n".getBytes(StandardCharsets.UTF_8));

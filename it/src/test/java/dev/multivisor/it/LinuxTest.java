@@ -71,7 +71,7 @@ class LinuxTest {
     @Test
     void linux612OnOneProcessorPowersOffFromItsShell() throws Exception {
         Guests.require("debian-13", folder);
-        String commands = SCRIPT + "poweroff -f\n";
+        String commands = SCRIPT + "poweroff\n";
         List<String> arguments = arguments("debian-13", 1);
         Launcher.Result result = Launcher.start(folder, commands, arguments.toArray(String[]::new))
                 .await();
@@ -83,7 +83,7 @@ class LinuxTest {
     @Test
     void rebootStartsTheKernelAnew() throws Exception {
         Guests.require("debian-12", folder);
-        Launcher.Running running = Launcher.start(folder, "reboot -f\n", "run");
+        Launcher.Running running = Launcher.start(folder, "reboot\n", "run");
         running.awaitOutput("reboot: Restarting system");
         int first = running.printed().length();
         while (running.printed().indexOf("Linux version", first - 1) < 0) {
