@@ -99,6 +99,7 @@ final class GuestRun implements EscapeKeys.Actions {
         try (VirtualMachine machine = VirtualMachine.create(engine, settings, plan.boot)) {
             current = machine;
             machine.start();
+            StartUp.reached("guest");
             while (true) {
                 Optional<MachineEnd> end = machine.await(POLL);
                 if (end.isPresent() || System.nanoTime() >= deadline) {
@@ -227,6 +228,7 @@ final class GuestRun implements EscapeKeys.Actions {
                 text.append(String.format("%n%,20d %s (%,.0f/s)", value, name, value / seconds));
             }
         });
+        text.append(String.format("%n%s", StartUp.report()));
         tell(text.toString());
     }
 

@@ -43,6 +43,7 @@ public final class Main implements Runnable {
 
     /** Runs a command and ends the JVM with its status. */
     public static void main(String[] arguments) {
+        StartUp.reached("main");
         PrintWriter out = new PrintWriter(System.out, true, StandardCharsets.UTF_8);
         PrintWriter err = new PrintWriter(System.err, true, StandardCharsets.UTF_8);
         int status = execute(out, err, arguments);

@@ -135,6 +135,7 @@ final class RunCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws InterruptedException {
+        StartUp.reached("command");
         long bytes = memorySize();
         if (cpus < 1 || cpus > 255) {
             throw new CliException("--cpus: " + cpus + " is not between 1 and 255");
@@ -145,7 +146,9 @@ final class RunCommand implements Callable<Integer> {
         try (Arena arena = Arena.ofShared();
                 LoadedEngine loaded = LoadedEngine.load(Installation.engine(engine));
                 OutputStream copy = openLog()) {
+            StartUp.reached("engine");
             GuestFiles.Guest guest = wanted.open(arena, spec.commandLine());
+            StartUp.reached("images");
             Boot boot = guest.boot();
             GuestRun.Plan plan = new GuestRun.Plan(
                     name,

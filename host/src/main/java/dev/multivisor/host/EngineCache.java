@@ -17,6 +17,8 @@ import java.util.Comparator;
 import java.util.Enumeration;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.jar.JarEntry;
 import java.util.jar.JarFile;
 import java.util.stream.Stream;
@@ -28,6 +30,11 @@ import java.util.stream.Stream;
 final class EngineCache {
     private static final Duration KEPT_UNUSED = Duration.ofDays(30);
 
+    /** How long ago a file must have been changed for its change time to tell it from any later content. */
+    static final Duration SETTLED = Duration.ofMillis(100);
+
+    private static final int HASH_LENGTH = 64;
+
     private final Path root;
 
     EngineCache(Path root) {
@@ -38,7 +45,7 @@ final class EngineCache {
     Path unpack(Path jar) {
         try {
             Files.createDirectories(root);
-            Path target = root.resolve(hash(jar));
+            Path target = root.resolve(knownHash(jar));
             if (!Files.isDirectory(target)) {
                 removeOld();
                 unpack(jar, target);
@@ -84,6 +91,40 @@ final class EngineCache {
                 }
             }
         }
+    }
+
+    /**
+     * The hash of a JAR, from a note of the last time if the file has not been touched since: computing it is a good
+     * part of a start. No program can set a file's change time (inode(7)).
+     */
+    private String knownHash(Path jar) throws IOException {
+        Path file = jar.toRealPath();
+        String identity;
+        Instant changed;
+        try {
+            Map<String, Object> attributes = Files.readAttributes(file, "unix:dev,ino,size,ctime");
+            changed = ((FileTime) attributes.get("ctime")).toInstant();
+            identity = file + "\n" + new TreeMap<>(attributes) + "\n";
+        } catch (UnsupportedOperationException e) {
+            return hash(jar);
+        }
+        Path note = root.resolve("known-" + Integer.toHexString(file.toString().hashCode()));
+        try {
+            String known = Files.readString(note);
+            if (known.startsWith(identity) && known.length() == identity.length() + HASH_LENGTH) {
+                return known.substring(identity.length());
+            }
+        } catch (IOException e) {
+            // There is none, or it is damaged: the hash decides.
+        }
+        String hash = hash(jar);
+        // The clock of change times is a coarse one: what was changed just now may change again in the same tick.
+        if (changed.plus(SETTLED).isBefore(Instant.now())) {
+            Path part = Files.createTempFile(root, "part-", "");
+            Files.writeString(part, identity + hash);
+            Files.move(part, note, StandardCopyOption.ATOMIC_MOVE);
+        }
+        return hash;
     }
 
     private static String hash(Path jar) throws IOException {

@@ -104,13 +104,15 @@ final class ImageBuilder {
     /** Writes the manifest, which makes the folder an image. */
     void finish(TreeMap<String, String> packages) throws IOException {
         var sums = new TreeMap<String, String>();
+        var checks = new TreeMap<String, String>();
         for (String file : List.of(Image.KERNEL, Image.CONFIG, Image.BUSYBOX, Image.MODULES)) {
             if (!Files.exists(folder.resolve(file))) {
                 throw new ImageException("the packages " + packages.keySet() + " have no " + file);
             }
             sums.put(file, FileTrees.sha256(folder.resolve(file)));
+            checks.put(file, FileTrees.crc32c(folder.resolve(file)));
         }
-        new Manifest(packages, kernelRelease, applets(folder.resolve(Image.BUSYBOX)), sums).write(folder);
+        new Manifest(packages, kernelRelease, applets(folder.resolve(Image.BUSYBOX)), sums, checks).write(folder);
     }
 
     /** The commands that busybox knows, if this system can run it; else the guest asks it. */

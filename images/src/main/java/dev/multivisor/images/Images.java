@@ -67,7 +67,7 @@ public final class Images {
             return Optional.empty();
         }
         Manifest manifest = Manifest.read(folder);
-        manifest.verify(folder, List.of(Image.KERNEL, Image.BUSYBOX));
+        manifest.check(folder, List.of(Image.KERNEL, Image.BUSYBOX));
         return Optional.of(manifest.image(name, folder));
     }
 

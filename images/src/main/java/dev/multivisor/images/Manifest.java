@@ -14,8 +14,14 @@ import java.util.TreeMap;
  * What an image's folder holds, kept in it as a properties file.
  *
  * @param sums the SHA-256 of each file, by name
+ * @param checks the CRC-32C of each file, by name, which every start can afford; empty in images of earlier versions
  */
-record Manifest(Map<String, String> packages, String kernelRelease, String applets, Map<String, String> sums) {
+record Manifest(
+        Map<String, String> packages,
+        String kernelRelease,
+        String applets,
+        Map<String, String> sums,
+        Map<String, String> checks) {
     static final String FILE = "image.properties";
 
     /** The form of this file; another one is an image from another version of the program. */
@@ -35,15 +41,18 @@ record Manifest(Map<String, String> packages, String kernelRelease, String apple
         }
         var packages = new HashMap<String, String>();
         var sums = new TreeMap<String, String>();
+        var checks = new TreeMap<String, String>();
         for (String key : properties.stringPropertyNames()) {
             if (key.startsWith("package.")) {
                 packages.put(key.substring("package.".length()), properties.getProperty(key));
             } else if (key.startsWith("sha256.")) {
                 sums.put(key.substring("sha256.".length()), properties.getProperty(key));
+            } else if (key.startsWith("crc32c.")) {
+                checks.put(key.substring("crc32c.".length()), properties.getProperty(key));
             }
         }
         return new Manifest(
-                packages, properties.getProperty("kernel", ""), properties.getProperty("applets", ""), sums);
+                packages, properties.getProperty("kernel", ""), properties.getProperty("applets", ""), sums, checks);
     }
 
     void write(Path folder) throws IOException {
@@ -53,6 +62,7 @@ record Manifest(Map<String, String> packages, String kernelRelease, String apple
         lines.put("applets", applets);
         packages.forEach((name, version) -> lines.put("package." + name, version));
         sums.forEach((name, sum) -> lines.put("sha256." + name, sum));
+        checks.forEach((name, sum) -> lines.put("crc32c." + name, sum));
         var text = new StringBuilder();
         lines.forEach((key, value) ->
                 text.append(key).append('=').append(escape(value)).append('\n'));
@@ -67,11 +77,29 @@ record Manifest(Map<String, String> packages, String kernelRelease, String apple
         return List.copyOf(sums.keySet());
     }
 
+    /** Compares files with their SHA-256. */
     void verify(Path folder, List<String> files) {
+        compare(folder, files, sums, FileTrees::sha256);
+    }
+
+    /** Finds damaged files, but not those that somebody made to look alike. */
+    void check(Path folder, List<String> files) {
+        if (checks.keySet().containsAll(files)) {
+            compare(folder, files, checks, FileTrees::crc32c);
+        } else {
+            verify(folder, files);
+        }
+    }
+
+    private interface Digest {
+        String of(Path file) throws IOException;
+    }
+
+    private static void compare(Path folder, List<String> files, Map<String, String> sums, Digest digest) {
         for (String file : files) {
             String problem = null;
             try {
-                if (!FileTrees.sha256(folder.resolve(file)).equals(sums.get(file))) {
+                if (!digest.of(folder.resolve(file)).equals(sums.get(file))) {
                     problem = "does not have its checksum";
                 }
             } catch (IOException e) {

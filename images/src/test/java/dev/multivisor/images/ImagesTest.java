@@ -55,10 +55,25 @@ class ImagesTest {
         Files.writeString(folder.resolve("modules.tar"), "other");
         assertTrue(images().find("debian-12").isPresent());
         assertMessage("modules.tar: does not have its checksum", () -> images().verify("debian-12"));
+        Files.writeString(folder.resolve("vmlinuz"), "./boot/vmlinuz-6.1.0-tesT");
+        assertMessage("vmlinuz: does not have its checksum", () -> images().find("debian-12"));
         Files.delete(folder.resolve("vmlinuz"));
         assertMessage("vmlinuz: cannot be read", () -> images().find("debian-12"));
         Files.writeString(folder.resolve(Manifest.FILE), "format=7\n");
         assertMessage("format is not 1", () -> images().find("debian-12"));
+    }
+
+    @Test
+    void checksImagesOfEarlierVersions() throws IOException {
+        install();
+        Path folder = temp.resolve("cache/images/debian-12");
+        Path manifest = folder.resolve(Manifest.FILE);
+        List<String> lines = Files.readAllLines(manifest);
+        assertTrue(lines.removeIf(line -> line.startsWith("crc32c.")));
+        Files.write(manifest, lines);
+        assertTrue(images().find("debian-12").isPresent());
+        Files.writeString(folder.resolve("busybox"), "other");
+        assertMessage("busybox: does not have its checksum", () -> images().find("debian-12"));
     }
 
     @Test
