@@ -11,6 +11,9 @@ final class PausableClock implements Clock {
     /** Guest time is host time minus the origin, or the fixed time while the clock stands. */
     private record State(boolean running, long origin, long fixed) {}
 
+    /** Stands while the clock is being stopped: who reads it waits for the time at which it stops. */
+    private static final State STOPPING = new State(false, 0, 0);
+
     private volatile State state = new State(false, 0, 0);
 
     @Override
@@ -19,9 +22,10 @@ final class PausableClock implements Clock {
         while (true) {
             State now = state;
             long time = now.running ? System.nanoTime() - now.origin : now.fixed;
-            if (now == state) {
+            if (now != STOPPING && now == state) {
                 return time;
             }
+            Thread.onSpinWait();
         }
     }
 
@@ -32,8 +36,11 @@ final class PausableClock implements Clock {
     }
 
     synchronized void pause() {
-        if (state.running) {
-            state = new State(false, 0, System.nanoTime() - state.origin);
+        State before = state;
+        if (before.running) {
+            // Only after nobody reads the running clock any more is it settled which time was the last.
+            state = STOPPING;
+            state = new State(false, 0, System.nanoTime() - before.origin);
         }
     }
 
