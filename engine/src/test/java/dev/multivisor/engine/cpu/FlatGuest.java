@@ -12,6 +12,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
 
 /**
  * A vCPU with a little memory, a GDT, an IDT and a TSS, and no machine around it. Instructions of the privileged groups
@@ -210,6 +211,7 @@ final class FlatGuest {
 
     /** Ports and registers that remember. */
     static final class FakePlatform implements Platform {
+        private final Random random = new Random(1);
         final Map<Integer, Integer> ports = new HashMap<>();
         final Map<Integer, Long> msrs = new HashMap<>();
         long tsc = 1000;
@@ -250,7 +252,7 @@ final class FlatGuest {
 
         @Override
         public long random(Cpu cpu) {
-            return cpu.instructions;
+            return random.nextLong();
         }
 
         @Override
