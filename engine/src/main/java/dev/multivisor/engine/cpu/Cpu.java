@@ -191,7 +191,7 @@ public final class Cpu {
     /** What CPUID shows. Set by the machine before the vCPU runs. */
     public CpuModel model = CpuModel.DEFAULT;
 
-    /** Instructions completed since reset; those of the block being executed are added at its end. */
+    /** Instructions completed, and exceptions delivered, since reset; those of the block being executed are added at its end. */
     public long instructions;
 
     /** Counts PAUSE instructions, for the host's sake: no state of the guest's. */

@@ -98,9 +98,15 @@ public final class Interpreter {
             loop(block, end - reserve);
             cpu.exact = true;
         } catch (CpuFault fault) {
-            cpu.exact = true;
-            Exceptions.deliver(cpu, fault);
+            deliver(fault);
         }
+    }
+
+    /** An exception counts as an instruction: a guest whose handlers fault for ever gets its interrupts too. */
+    private void deliver(CpuFault fault) {
+        cpu.exact = true;
+        Exceptions.deliver(cpu, fault);
+        cpu.instructions++;
     }
 
     /** Whether something has to be looked at before or after each instruction. */
@@ -133,8 +139,7 @@ public final class Interpreter {
             cpu.exact = true;
             DebugTraps.afterInstruction(cpu, block.first.instruction, stepped);
         } catch (CpuFault fault) {
-            cpu.exact = true;
-            Exceptions.deliver(cpu, fault);
+            deliver(fault);
         }
     }
 

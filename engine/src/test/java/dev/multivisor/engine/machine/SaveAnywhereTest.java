@@ -40,7 +40,6 @@ class SaveAnywhereTest {
     private static final List<String> GUESTS = List.of(
             "interrupts",
             "timers",
-            "smc_pages",
             "ioapic",
             "x2apic",
             "clocks",
