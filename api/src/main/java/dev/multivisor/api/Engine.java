@@ -1,5 +1,7 @@
 package dev.multivisor.api;
 
+import java.util.List;
+
 /**
  * An execution engine: makes machines and runs them. Found by {@link java.util.ServiceLoader} in a module
  * layer of its own; several versions may be loaded side by side. Implementations are stateless and
@@ -18,6 +20,14 @@ public interface Engine {
      * @throws EngineException if the specification or an image is unusable; nothing is left behind
      */
     Machine create(MachineSpec spec, Boot boot, Resources resources);
+
+    /**
+     * Why this engine could not take such a machine over: a line for each reason, none if it can. Touches nothing.
+     *
+     * @param spec what the machine would be here
+     * @param format what {@link Machine#format} says of the machine that is to come
+     */
+    List<String> refusals(MachineSpec spec, StateFormat format);
 
     /**
      * Builds a whole machine from state that {@link Machine#save} returned. Guest memory is taken as it is.

@@ -22,7 +22,7 @@ public record Exit(Reason reason, int status, String detail) {
         TRIPLE_FAULT,
         /** Every vCPU is halted with interrupts off: nothing can wake the guest. */
         HALTED,
-        /** The engine failed; the machine must not be run further. */
+        /** The engine failed; the machine must not be run further here, but {@link Machine#save} may be tried. */
         FAILED
     }
 }

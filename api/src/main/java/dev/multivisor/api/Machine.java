@@ -9,11 +9,23 @@ public interface Machine extends AutoCloseable {
     List<VirtualCpu> cpus();
 
     /**
-     * The whole state outside guest memory. Changes nothing, so that the machine can go on.
+     * What {@link #save} would write for a reader. May be called at any time, also while vCPUs run.
      *
-     * @throws IllegalStateException while a vCPU is in {@link VirtualCpu#run}
+     * @param reader what the reader takes, as its {@link EngineInfo#state} says
+     * @throws EngineException naming every section that cannot be written for it and every feature that it lacks
      */
-    byte[] save();
+    StateFormat format(StateFormat reader);
+
+    /**
+     * The whole state outside guest memory, in versions that the reader takes. Changes nothing, so that the machine
+     * can go on.
+     *
+     * @param reader as for {@link #format}
+     * @throws IllegalStateException while a vCPU is in {@link VirtualCpu#run}
+     * @throws EngineException if the state cannot be written for the reader, or if a vCPU failed in the middle of an
+     *     instruction, so that there is no whole state to save
+     */
+    byte[] save(StateFormat reader);
 
     /** Counters by name, such as {@code instructions}; each only ever grows. May be called at any time. */
     Map<String, Long> statistics();

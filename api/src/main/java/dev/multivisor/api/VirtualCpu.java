@@ -12,4 +12,13 @@ public interface VirtualCpu {
      * Makes {@link #run} return {@link Exit.Reason#KICKED} soon, or at once on its next call. From any thread.
      */
     void kick();
+
+    /** Whether it waits for an interrupt (HLT) or to be started (INIT, SIPI) just now. From any thread. */
+    boolean waiting();
+
+    /**
+     * Guest instructions executed since the machine was created, also on engines before this one. Only grows. From any
+     * thread, to whom it may lag behind by some thousand.
+     */
+    long instructions();
 }

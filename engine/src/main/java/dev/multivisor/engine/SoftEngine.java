@@ -7,6 +7,7 @@ import dev.multivisor.api.EngineParameter;
 import dev.multivisor.api.Machine;
 import dev.multivisor.api.MachineSpec;
 import dev.multivisor.api.Resources;
+import dev.multivisor.api.StateFormat;
 import dev.multivisor.engine.machine.SoftMachine;
 import java.lang.module.ModuleDescriptor;
 import java.util.List;
@@ -24,7 +25,8 @@ public final class SoftEngine implements Engine {
             List.of(
                     new EngineParameter(
                             "time", "what drives the guest's clocks: host, or instructions (repeatable)", "host"),
-                    new EngineParameter("payload", "who unpacks a Linux bzImage: host, or guest", "host")));
+                    new EngineParameter("payload", "who unpacks a Linux bzImage: host, or guest", "host")),
+            SoftMachine.stateFormat());
 
     /** Called by the service loader. */
     public SoftEngine() {}
@@ -42,6 +44,11 @@ public final class SoftEngine implements Engine {
     @Override
     public Machine create(MachineSpec spec, Boot boot, Resources resources) {
         return SoftMachine.create(NAME + " " + VERSION, spec, boot, resources);
+    }
+
+    @Override
+    public List<String> refusals(MachineSpec spec, StateFormat format) {
+        return SoftMachine.refusals(spec, format);
     }
 
     @Override

@@ -1,6 +1,7 @@
 package dev.multivisor.host;
 
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import java.util.concurrent.locks.LockSupport;
@@ -27,8 +28,9 @@ final class Handover {
     private final AtomicInteger arrived = new AtomicInteger();
     private final AtomicReference<Outcome> outcome = new AtomicReference<>(Outcome.OPEN);
     private final AtomicReferenceArray<Thread> waiting;
-    private volatile long firstArrival;
-    private volatile long lastDeparture;
+    private final AtomicInteger departed = new AtomicInteger();
+    private final AtomicLong firstLeft = new AtomicLong();
+    private final AtomicLong lastDeparture = new AtomicLong();
 
     /**
      * A new attempt.
@@ -44,25 +46,35 @@ final class Handover {
 
     // ---- vCPU threads ----
 
-    /** A vCPU is out of the engine; returns when it is decided where it goes on. */
-    void arrive(int cpu) {
-        long now = System.nanoTime();
+    /**
+     * A vCPU is out of the engine; returns when it is decided where it goes on.
+     *
+     * @param left when it came out, by {@link System#nanoTime}
+     * @return whether it goes on with the target
+     */
+    boolean arrive(int cpu, long left) {
         waiting.set(cpu, Thread.currentThread());
-        if (arrived.getAndIncrement() == 0) {
-            firstArrival = now;
-        }
-        long deadline = now + patienceNanos;
+        firstLeft.accumulateAndGet(left, (one, other) -> one == 0 || other - one < 0 ? other : one);
+        arrived.getAndIncrement();
+        long deadline = left + patienceNanos;
         while (outcome.get() == Outcome.OPEN) {
-            long left = deadline - System.nanoTime();
-            if (left <= 0) {
+            long rest = deadline - System.nanoTime();
+            if (rest <= 0) {
                 outcome.compareAndSet(Outcome.OPEN, Outcome.GIVEN_UP);
-            } else if (patienceNanos - left < SPIN_NANOS) {
+            } else if (patienceNanos - rest < SPIN_NANOS) {
                 Thread.onSpinWait();
             } else {
-                LockSupport.parkNanos(this, left);
+                LockSupport.parkNanos(this, rest);
             }
         }
-        lastDeparture = System.nanoTime();
+        return outcome.get() == Outcome.COMMITTED;
+    }
+
+    /** A vCPU that had arrived is about to enter an engine again. */
+    void depart() {
+        long now = System.nanoTime();
+        lastDeparture.accumulateAndGet(now, (one, other) -> one == 0 || other - one > 0 ? other : one);
+        departed.incrementAndGet();
     }
 
     // ---- The mover ----
@@ -93,6 +105,11 @@ final class Handover {
         return outcome.compareAndSet(Outcome.OPEN, Outcome.COMMITTED);
     }
 
+    /** Whether it was decided that the vCPUs go on with the target. */
+    boolean committed() {
+        return outcome.get() == Outcome.COMMITTED;
+    }
+
     /** Decides that the vCPUs go on as they were, unless it is decided otherwise, and lets them go. */
     void giveUp() {
         if (outcome.compareAndSet(Outcome.OPEN, Outcome.GIVEN_UP)) {
@@ -107,9 +124,18 @@ final class Handover {
         }
     }
 
+    /** Waits until every vCPU that arrived has gone on, so that {@link #stoppedNanos} is final. */
+    void awaitDeparture(long limitNanos) {
+        long start = System.nanoTime();
+        while (departed.get() < arrived.get() && System.nanoTime() - start < limitNanos) {
+            Thread.onSpinWait();
+        }
+    }
+
     /** How long the guest stood still until now, or until it went on, in nanoseconds. */
     long stoppedNanos() {
-        long end = lastDeparture;
-        return firstArrival == 0 ? 0 : (end == 0 ? System.nanoTime() : end) - firstArrival;
+        long start = firstLeft.get();
+        long end = departed.get() < arrived.get() ? System.nanoTime() : lastDeparture.get();
+        return start == 0 ? 0 : end - start;
     }
 }

@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.ServiceConfigurationError;
 import java.util.ServiceLoader;
 import java.util.Set;
+import java.util.function.Consumer;
 
 /**
  * An engine in a module layer of its own: its module and its dependencies see the contract and the JDK, and nothing
@@ -25,8 +26,10 @@ public final class LoadedEngine implements AutoCloseable {
 
     // Guarded by this:
     private Engine engine;
-    private int machines;
+    private int users;
     private boolean closed;
+
+    private volatile Consumer<LoadedEngine> onIdle = engine -> {};
 
     private LoadedEngine(EngineJar jar, Engine engine, EngineInfo info) {
         this.jar = jar;
@@ -112,12 +115,33 @@ public final class LoadedEngine implements AutoCloseable {
         if (closed) {
             throw new HostException("engine " + jar.version() + ": is unloaded");
         }
-        machines++;
+        users++;
     }
 
-    synchronized void release() {
-        machines--;
-        drop();
+    void release() {
+        boolean idle;
+        synchronized (this) {
+            users--;
+            idle = users == 0;
+            drop();
+        }
+        // Without the monitor: the pool takes its own first.
+        if (idle) {
+            onIdle.accept(this);
+        }
+    }
+
+    /** Names whom to call when the last user is gone. */
+    void onIdle(Consumer<LoadedEngine> listener) {
+        onIdle = listener;
+    }
+
+    /** Closes it unless somebody uses it; whether it is closed now. */
+    synchronized boolean closeIfIdle() {
+        if (users == 0) {
+            close();
+        }
+        return closed;
     }
 
     /** Takes no new machine, and lets go of the engine when its last one is closed. */
@@ -128,7 +152,7 @@ public final class LoadedEngine implements AutoCloseable {
     }
 
     private void drop() {
-        if (closed && machines == 0) {
+        if (closed && users == 0) {
             engine = null;
         }
     }

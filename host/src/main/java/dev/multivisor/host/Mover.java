@@ -5,6 +5,7 @@ import dev.multivisor.api.Machine;
 import dev.multivisor.api.MachineSpec;
 import dev.multivisor.api.Resources;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -22,6 +23,9 @@ final class Mover {
     /** How long vCPUs may take to come out before they count as lost; longer than any patience with a pause. */
     private static final Duration GATHERING = Duration.ofSeconds(2);
 
+    /** How long the vCPUs may take to go on before their stop is reported as it is. */
+    private static final long DEPARTURE_NANOS = 1_000_000_000L;
+
     /** What is to be done. */
     record Plan(
             LoadedEngine from,
@@ -35,6 +39,7 @@ final class Mover {
     private final Handover attempt;
     private final BooleanSupplier expected;
     private final Consumer<Machine> commit;
+    private final Runnable left;
     private final Lock lock;
     private volatile String step = "gathering the vCPUs";
     private long save;
@@ -46,13 +51,15 @@ final class Mover {
      *
      * @param expected whether the machine is still in the phase in which the attempt began
      * @param commit makes the target's machine the one that runs; called with the lock held
+     * @param left called after a commit, while the source's machine is still there
      * @param lock what a vCPU thread takes before it looks for its engine
      */
-    Mover(Plan plan, Handover attempt, BooleanSupplier expected, Consumer<Machine> commit, Lock lock) {
+    Mover(Plan plan, Handover attempt, BooleanSupplier expected, Consumer<Machine> commit, Runnable left, Lock lock) {
         this.plan = plan;
         this.attempt = attempt;
         this.expected = expected;
         this.commit = commit;
+        this.left = left;
         this.lock = lock;
     }
 
@@ -92,7 +99,11 @@ final class Mover {
         } finally {
             attempt.giveUp();
         }
+        attempt.awaitDeparture(DEPARTURE_NANOS);
         HandoverReport report = report(reason);
+        if (committed) {
+            left.run();
+        }
         discard(committed ? plan.machine : target, committed ? plan.from : plan.to);
         return report;
     }
@@ -104,7 +115,7 @@ final class Mover {
         }
         step = "saving on engine " + plan.from.jar().version();
         long start = System.nanoTime();
-        byte[] state = plan.machine.save();
+        byte[] state = plan.machine.save(plan.to.info().state());
         stateBytes = state.length;
         long saved = System.nanoTime();
         save = saved - start;
@@ -149,8 +160,8 @@ final class Mover {
         return new HandoverReport(
                 plan.from.jar().version(),
                 plan.to.jar().version(),
-                reason.isEmpty(),
-                reason,
+                reason.isEmpty() ? HandoverReport.Outcome.MOVED : HandoverReport.Outcome.FAILED,
+                reason.isEmpty() ? List.of() : List.of(reason),
                 attempt.stoppedNanos(),
                 save,
                 restore,

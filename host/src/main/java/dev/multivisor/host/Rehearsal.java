@@ -30,7 +30,7 @@ final class Rehearsal {
      * @return the last move's time in nanoseconds
      * @throws HostException if the target cannot take such a machine
      */
-    static long run(LoadedEngine from, LoadedEngine to, MachineSpec spec, Duration limit) {
+    static long run(LoadedEngine from, MachineSpec spec, LoadedEngine to, MachineSpec toSpec, Duration limit) {
         long end = System.nanoTime() + limit.toNanos();
         try (GuestRam memory = GuestRam.allocate(MEMORY)) {
             Resources resources =
@@ -41,8 +41,8 @@ final class Rehearsal {
             try (Machine source = from.engine().create(spec, halt(), resources)) {
                 do {
                     long start = System.nanoTime();
-                    byte[] state = source.save();
-                    to.engine().restore(spec, state, resources).close();
+                    byte[] state = source.save(to.info().state());
+                    to.engine().restore(toSpec, state, resources).close();
                     last = System.nanoTime() - start;
                     since = last < best ? 0 : since + 1;
                     best = Math.min(best, last);

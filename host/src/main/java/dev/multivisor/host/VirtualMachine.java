@@ -9,16 +9,22 @@ import dev.multivisor.api.Machine;
 import dev.multivisor.api.MachineSpec;
 import dev.multivisor.api.Resources;
 import dev.multivisor.api.VirtualCpu;
+import dev.multivisor.host.MachineStatus.Phase;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.lang.management.ManagementFactory;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
 
 /**
  * A virtual machine: guest memory, a clock, endpoints and vCPU threads that belong to the base, and a machine on an
@@ -30,6 +36,9 @@ import java.util.concurrent.locks.ReentrantLock;
 public final class VirtualMachine implements AutoCloseable {
     /** How long a kicked vCPU may take to come out before it counts as lost. */
     private static final Duration KICK_DEADLINE = Duration.ofSeconds(10);
+
+    /** How long a vCPU whose engine failed waits to be taken back. */
+    private static final long RESCUE_NANOS = 10_000_000_000L;
 
     /**
      * What a machine is to be.
@@ -43,14 +52,14 @@ public final class VirtualMachine implements AutoCloseable {
     public record Settings(String name, long memory, MachineSpec spec, Console serial, Console debug) {}
 
     /** A machine on an engine. */
-    private record Residence(LoadedEngine engine, Machine machine, List<VirtualCpu> cpus) {}
-
-    private enum Phase {
-        PAUSED,
-        RUNNING,
-        ENDED,
-        CLOSED
+    record Residence(LoadedEngine engine, MachineSpec spec, Machine machine, List<VirtualCpu> cpus) {
+        static Residence of(LoadedEngine engine, MachineSpec spec, Machine machine) {
+            return new Residence(engine, spec, machine, List.copyOf(machine.cpus()));
+        }
     }
+
+    /** Where a machine was before; the engine is held. */
+    record Origin(LoadedEngine engine, MachineSpec spec) {}
 
     private final Settings settings;
     private final GuestRam memory;
@@ -65,6 +74,16 @@ public final class VirtualMachine implements AutoCloseable {
     private volatile Residence home;
 
     private volatile Handover handover;
+
+    /** Where a rollback would go. Guarded by control. */
+    private Origin origin;
+
+    /** Set while the present engine is on probation. */
+    private volatile Probation probation;
+
+    private final Accounts accounts;
+    private final Upgrade upgrade = new Upgrade(this);
+    private final List<Consumer<MachineEvent>> listeners = new CopyOnWriteArrayList<>();
 
     private final ReentrantLock lock = new ReentrantLock();
     /** Signalled when the phase changes or a vCPU comes out of the engine. */
@@ -84,7 +103,8 @@ public final class VirtualMachine implements AutoCloseable {
             ram = GuestRam.allocate(settings.memory);
             resources = new Resources(ram, clock, settings.serial, settings.debug, List.of(), List.of());
             Machine machine = engine.engine().create(settings.spec, boot, resources);
-            home = new Residence(engine, machine, List.copyOf(machine.cpus()));
+            home = Residence.of(engine, settings.spec, machine);
+            accounts = new Accounts(engine.jar().version());
             memory = ram;
         } catch (Throwable e) {
             if (ram != null) {
@@ -120,6 +140,7 @@ public final class VirtualMachine implements AutoCloseable {
             phase = Phase.RUNNING;
             clock.resume();
             changed.signalAll();
+            event(MachineEvent.Kind.RUNNING, "");
             if (threads.isEmpty()) {
                 for (int n = 0; n < cpus().size(); n++) {
                     int number = n;
@@ -162,6 +183,7 @@ public final class VirtualMachine implements AutoCloseable {
             }
             if (phase == Phase.PAUSED) {
                 clock.pause();
+                event(MachineEvent.Kind.PAUSED, "");
             }
         } finally {
             lock.unlock();
@@ -219,7 +241,7 @@ public final class VirtualMachine implements AutoCloseable {
             if (phase == Phase.RUNNING || inside > 0) {
                 throw new HostException("machine " + settings.name + ": cannot be saved while it runs");
             }
-            return home.machine.save();
+            return home.machine.save(home.engine.info().state());
         } finally {
             lock.unlock();
             control.unlock();
@@ -232,34 +254,48 @@ public final class VirtualMachine implements AutoCloseable {
     }
 
     /**
-     * Warms a later {@link #handOver} up while the guest runs on: the source's saving, the target's restoring. Without it
-     * the first handover to an engine takes many times as long.
+     * Why an engine could not take this machine: a line for each reason, none if it can. The guest notices nothing.
      *
-     * @param limit how long at the most
-     * @return how long a move of a stand-in takes by now, in nanoseconds
+     * @param parameters as for {@link UpgradeRequest#parameters}
      */
-    public long rehearse(LoadedEngine target, Duration limit) {
-        LoadedEngine source = home.engine;
-        source.retain();
-        target.retain();
-        try {
-            return Rehearsal.run(source, target, settings.spec, limit);
-        } finally {
-            target.release();
-            source.release();
-        }
+    public List<String> preflight(LoadedEngine target, Map<String, String> parameters) {
+        return upgrade.preflight(target, upgrade.changed(parameters));
     }
 
     /**
-     * Moves the machine to another engine, whether it runs or is paused. Whatever fails before the commit leaves it on
-     * the engine where it was, running on if it ran.
+     * Moves the machine to another engine: preflight, rehearsal, handover, and then probation, during which a failure
+     * of the new engine takes the machine back. Whatever fails before the commit leaves it on the engine where it
+     * was, running on if it ran.
      *
-     * @param target where it is to go; the same one will do
-     * @param patience how long the guest may stand still; missing it gives the attempt up
+     * @param target where it is to go; the same engine with other parameters will do
      * @return what came of it
+     * @throws HostException if the machine is closed or has ended, or is being upgraded by somebody else
+     */
+    public HandoverReport upgrade(LoadedEngine target, UpgradeRequest request) {
+        return upgrade.run(target, request);
+    }
+
+    /**
+     * Moves the machine back to the engine, and to the parameters, that it had before.
+     *
+     * @param deadline how long the guest may stand still
+     * @throws HostException as {@link #upgrade}, or if it was never upgraded
+     */
+    public HandoverReport rollBack(Duration deadline) {
+        return upgrade.back(deadline);
+    }
+
+    /** Moves the machine without asking or rehearsing. */
+    HandoverReport handOver(LoadedEngine target, Duration patience) {
+        return handOver(target, home.spec, patience);
+    }
+
+    /**
+     * Moves the machine, whether it runs or is paused. Whatever fails before the commit leaves it where it was.
+     *
      * @throws HostException if the machine is closed or has ended
      */
-    public HandoverReport handOver(LoadedEngine target, Duration patience) {
+    HandoverReport handOver(LoadedEngine target, MachineSpec spec, Duration patience) {
         control.lock();
         try {
             Phase before = phase();
@@ -268,14 +304,14 @@ public final class VirtualMachine implements AutoCloseable {
             }
             boolean running = before == Phase.RUNNING;
             Residence source = home;
+            source.engine.retain();
             Handover attempt = new Handover(running ? source.cpus.size() : 0, patience.toNanos());
             Mover mover = new Mover(
-                    new Mover.Plan(source.engine, source.machine, target, settings.spec, resources, patience),
+                    new Mover.Plan(source.engine, source.machine, target, spec, resources, patience),
                     attempt,
                     () -> phase() == before,
-                    machine -> {
-                        home = new Residence(target, machine, List.copyOf(machine.cpus()));
-                    },
+                    machine -> home = Residence.of(target, spec, machine),
+                    () -> accounts.moved(target.jar().version(), work(), source.machine.statistics()),
                     lock);
             if (running) {
                 handover = attempt;
@@ -286,10 +322,133 @@ public final class VirtualMachine implements AutoCloseable {
             } finally {
                 attempt.giveUp();
                 handover = null;
+                if (attempt.committed()) {
+                    forgetOrigin();
+                    origin = new Origin(source.engine, source.spec);
+                } else {
+                    source.engine.release();
+                }
             }
         } finally {
             control.unlock();
         }
+    }
+
+    private void forgetOrigin() {
+        if (origin != null) {
+            origin.engine.release();
+            origin = null;
+        }
+    }
+
+    /** Where a rollback would go. */
+    Optional<Origin> origin() {
+        control.lock();
+        try {
+            return Optional.ofNullable(origin);
+        } finally {
+            control.unlock();
+        }
+    }
+
+    /** Where it is. */
+    Residence home() {
+        return home;
+    }
+
+    /** Begins a probation, or ends one by null. */
+    void probation(Probation next) {
+        probation = next;
+    }
+
+    void probationOver(Probation trial) {
+        lock.lock();
+        try {
+            probation = probation == trial ? null : probation;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    void misbehaved(String reason) {
+        accounts.failed();
+        event(MachineEvent.Kind.MISBEHAVED, reason);
+    }
+
+    boolean running() {
+        return phase() == Phase.RUNNING;
+    }
+
+    boolean ended() {
+        Phase now = phase();
+        return now == Phase.ENDED || now == Phase.CLOSED;
+    }
+
+    void event(MachineEvent.Kind kind, String detail) {
+        MachineEvent event = new MachineEvent(Instant.now(), settings.name, kind, detail);
+        listeners.forEach(listener -> listener.accept(event));
+    }
+
+    /** Tells a listener, on whichever thread it happens, of what happens from now on. It must not block. */
+    public void onEvent(Consumer<MachineEvent> listener) {
+        listeners.add(listener);
+    }
+
+    /** Its name. */
+    public String name() {
+        return settings.name;
+    }
+
+    /** How it is just now. */
+    public MachineStatus status() {
+        Residence now = home;
+        List<MachineStatus.Cpu> cpus = new ArrayList<>();
+        for (int n = 0; n < now.cpus.size(); n++) {
+            VirtualCpu cpu = now.cpus.get(n);
+            cpus.add(new MachineStatus.Cpu(cpu.instructions(), cpuNanos(n), cpu.waiting()));
+        }
+        lock.lock();
+        try {
+            return new MachineStatus(
+                    settings.name,
+                    phase,
+                    now.engine.jar().version(),
+                    Optional.ofNullable(origin).map(was -> was.engine.jar().version()),
+                    probation != null,
+                    settings.memory,
+                    now.spec.parameters(),
+                    Duration.ofNanos(clock.nanoTime()),
+                    accounts.handovers(),
+                    cpus,
+                    Optional.ofNullable(end));
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** What it did on each engine that it has been on, in the order in which it came to them. */
+    public List<EngineUsage> usage() {
+        return accounts.usage(work(), home.machine.statistics());
+    }
+
+    private EngineUsage.Work work() {
+        long cpuNanos = 0;
+        for (int n = 0; n < threads.size(); n++) {
+            cpuNanos += cpuNanos(n);
+        }
+        long instructions =
+                home.cpus.stream().mapToLong(VirtualCpu::instructions).sum();
+        return new EngineUsage.Work(clock.nanoTime(), cpuNanos, instructions);
+    }
+
+    /** CPU time of a vCPU's thread; 0 if it does not run. */
+    private long cpuNanos(int cpu) {
+        return cpu < threads.size()
+                ? Math.max(
+                        0,
+                        ManagementFactory.getThreadMXBean()
+                                .getThreadCpuTime(threads.get(cpu).threadId()))
+                : 0;
     }
 
     private Phase phase() {
@@ -339,6 +498,7 @@ public final class VirtualMachine implements AutoCloseable {
         } finally {
             memory.close();
             home.engine.release();
+            forgetOrigin();
         }
     }
 
@@ -393,27 +553,39 @@ public final class VirtualMachine implements AutoCloseable {
 
     private void cpuThread(int number) {
         try {
+            Handover arrived = null;
             while (enter()) {
-                VirtualCpu cpu = cpus().get(number);
+                if (arrived != null) {
+                    arrived.depart();
+                    arrived = null;
+                }
+                Residence here = home;
                 Exit exit;
                 String trace = "";
+                long left;
                 try {
-                    exit = cpu.run();
+                    exit = here.cpus.get(number).run();
+                    left = System.nanoTime();
                     if (exit == null) {
-                        exit = failure("vCPU " + number + ": run returned no exit");
+                        exit = failure(here, "vCPU " + number + ": run returned no exit");
                     }
                 } catch (Throwable e) {
-                    exit = failure("vCPU " + number + ": " + describe(e));
+                    left = System.nanoTime();
+                    exit = failure(here, "vCPU " + number + ": " + describe(e));
                     trace = stackTrace(e);
                 } finally {
                     leave();
                 }
+                if (exit.reason() == Exit.Reason.FAILED && rescued(here, number, exit)) {
+                    continue;
+                }
                 if (exit.reason() != Exit.Reason.KICKED) {
-                    finish(exit, number, trace);
+                    finish(explained(here, exit), number, trace);
                 }
                 Handover attempt = handover;
                 if (attempt != null) {
-                    attempt.arrive(number);
+                    attempt.arrive(number, left);
+                    arrived = attempt;
                 }
             }
         } finally {
@@ -424,8 +596,34 @@ public final class VirtualMachine implements AutoCloseable {
         }
     }
 
-    private Exit failure(String detail) {
-        return new Exit(Exit.Reason.FAILED, 0, "engine " + home.engine.jar().version() + " failed on " + detail);
+    /** An engine has failed; if it is on probation, the vCPU waits to be taken back to where it came from. */
+    private boolean rescued(Residence here, int number, Exit exit) {
+        Probation trial = probation;
+        if (trial == null || trial.subject() != here) {
+            return false;
+        }
+        trial.failed(exit.detail());
+        long end = System.nanoTime() + RESCUE_NANOS;
+        while (System.nanoTime() < end && phase() == Phase.RUNNING && !trial.lost()) {
+            Handover attempt = handover;
+            if (attempt != null && attempt.arrive(number, System.nanoTime())) {
+                attempt.depart();
+                return true;
+            }
+            LockSupport.parkNanos(this, 100_000);
+        }
+        return home != here;
+    }
+
+    /** A failure on probation says also why there was no way back. */
+    private Exit explained(Residence here, Exit exit) {
+        Probation trial = probation;
+        boolean tried = exit.reason() == Exit.Reason.FAILED && trial != null && trial.subject() == here;
+        return tried ? new Exit(exit.reason(), exit.status(), exit.detail() + "; " + trial.problem()) : exit;
+    }
+
+    private static Exit failure(Residence here, String detail) {
+        return new Exit(Exit.Reason.FAILED, 0, "engine " + here.engine.jar().version() + " failed on " + detail);
     }
 
     private static String describe(Throwable e) {
@@ -477,6 +675,9 @@ public final class VirtualMachine implements AutoCloseable {
             clock.pause();
             kickAll();
             changed.signalAll();
+            event(
+                    MachineEvent.Kind.ENDED,
+                    exit.detail().isEmpty() ? exit.reason().toString() : exit.detail());
         } finally {
             lock.unlock();
         }

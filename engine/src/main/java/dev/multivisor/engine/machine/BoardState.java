@@ -1,6 +1,7 @@
 package dev.multivisor.engine.machine;
 
 import dev.multivisor.api.EngineException;
+import dev.multivisor.api.StateFormat;
 import dev.multivisor.engine.cpu.CpuState;
 import dev.multivisor.engine.device.acpi.AcpiPmState;
 import dev.multivisor.engine.device.clock.KvmClockState;
@@ -17,6 +18,8 @@ import dev.multivisor.engine.device.serial.SerialState;
 import dev.multivisor.engine.mmu.MmuState;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
 
 /** The state of a whole machine, a component for each section. */
 record BoardState(
@@ -38,6 +41,27 @@ record BoardState(
 
     /** Every section is at its first version. */
     private static final int VERSION = 1;
+
+    private static final List<String> KINDS = List.of(
+            "time",
+            "cpu",
+            "mmu",
+            "localApic",
+            "pic",
+            "ioApic",
+            "interruptRouter",
+            "pit",
+            "rtc",
+            "acpiPm",
+            "serial",
+            "i8042",
+            "fwCfg",
+            "kvmClock",
+            "pciBus");
+
+    /** What this engine reads and writes. */
+    static final StateFormat FORMAT =
+            new StateFormat(KINDS.stream().collect(Collectors.toMap(kind -> kind, kind -> VERSION)), Set.of());
 
     /**
      * State that is the machine's own.

@@ -6,6 +6,7 @@ import dev.multivisor.api.Exit;
 import dev.multivisor.api.Machine;
 import dev.multivisor.api.MachineSpec;
 import dev.multivisor.api.Resources;
+import dev.multivisor.api.StateFormat;
 import dev.multivisor.api.VirtualCpu;
 import dev.multivisor.engine.boot.BootLoader;
 import dev.multivisor.engine.boot.MemoryMap;
@@ -15,6 +16,8 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
@@ -141,8 +144,41 @@ public final class SoftMachine implements Machine {
         return vcpus.stream().allMatch(Vcpu::dead);
     }
 
+    /** What this engine reads and writes. */
+    public static StateFormat stateFormat() {
+        return BoardState.FORMAT;
+    }
+
+    /** Why this engine cannot take over a machine, a line for each reason. */
+    public static List<String> refusals(MachineSpec spec, StateFormat format) {
+        List<String> reasons = new ArrayList<>();
+        try {
+            Settings.of(spec);
+        } catch (EngineException e) {
+            reasons.add(e.getMessage());
+        }
+        new TreeMap<>(format.sections()).forEach((kind, version) -> {
+            Integer known = BoardState.FORMAT.sections().get(kind);
+            if (known == null) {
+                reasons.add("section '" + kind + "': is unknown to this engine");
+            } else if (version > known) {
+                reasons.add("section '" + kind + "': has version " + version + ", this engine takes " + known);
+            }
+        });
+        new TreeSet<>(format.features())
+                .stream()
+                        .filter(feature -> !BoardState.FORMAT.features().contains(feature))
+                        .forEach(feature -> reasons.add("feature '" + feature + "': is unknown to this engine"));
+        return reasons;
+    }
+
     @Override
-    public byte[] save() {
+    public StateFormat format(StateFormat reader) {
+        return BoardState.FORMAT;
+    }
+
+    @Override
+    public byte[] save(StateFormat reader) {
         requireIdle();
         StateContainer container = StateContainer.of(producer);
         board.save().write(container);

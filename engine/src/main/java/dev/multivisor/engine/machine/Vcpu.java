@@ -32,6 +32,7 @@ final class Vcpu implements VirtualCpu {
     private final AtomicBoolean running = new AtomicBoolean();
     private volatile Thread thread;
     private volatile boolean dead;
+    private volatile boolean waiting;
 
     /** The count of instructions at which {@link #runFor} ends. */
     private long end = Long.MAX_VALUE;
@@ -58,6 +59,16 @@ final class Vcpu implements VirtualCpu {
     public void kick() {
         kicked.set(true);
         wake();
+    }
+
+    @Override
+    public boolean waiting() {
+        return waiting;
+    }
+
+    @Override
+    public long instructions() {
+        return cpu.instructions;
     }
 
     /** Makes the vCPU look for what there is to do: from any thread, after it was made pending. */
@@ -169,6 +180,7 @@ final class Vcpu implements VirtualCpu {
 
     /** Waits for a wake-up or a deadline; finds out when nothing can ever wake the guest. */
     private void sleep() {
+        waiting = true;
         dead = cpu.waitForSipi || (cpu.systemFlags & Cpu.IF) == 0;
         if (dead && machine.allDead()) {
             machine.finish(new Exit(Exit.Reason.HALTED, 0, "every vCPU is halted with interrupts off"));
@@ -176,6 +188,7 @@ final class Vcpu implements VirtualCpu {
             machine.sleepUntilDeadline(cpu.number, dead, cpu::attention);
         }
         dead = false;
+        waiting = false;
     }
 
     /** Whether it sleeps and only INIT, SIPI or NMI could wake it. */

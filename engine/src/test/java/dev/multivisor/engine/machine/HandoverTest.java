@@ -36,10 +36,10 @@ class HandoverTest {
             Exit exit = MachineRunner.run(machine, Duration.ofMillis(random.nextLong(20)));
             int handovers = 0;
             while (exit.reason() == Exit.Reason.KICKED && handovers < 3000) {
-                byte[] state = machine.save();
+                byte[] state = machine.save(SoftMachine.stateFormat());
                 machine.close();
                 machine = SoftMachine.restore("test", guest.spec(Map.of()), state, lent.resources);
-                assertArrayEquals(state, machine.save());
+                assertArrayEquals(state, machine.save(SoftMachine.stateFormat()));
                 exit = MachineRunner.run(machine, Duration.ofMillis(1 + random.nextLong(20)));
                 handovers++;
             }

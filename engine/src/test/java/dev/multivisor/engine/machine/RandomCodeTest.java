@@ -66,7 +66,7 @@ class RandomCodeTest {
         try (var lent = new TestResources(SystemGuest.MEMORY);
                 var machine = guest.create(kernel, COUNTED, lent.resources)) {
             ((Vcpu) machine.cpus().getFirst()).runFor(point);
-            byte[] state = machine.save();
+            byte[] state = machine.save(SoftMachine.stateFormat());
             byte[] low = lent.memory.asSlice(0, 2 << 20).toArray(ValueLayout.JAVA_BYTE);
             ObjectNode tree = (ObjectNode) MAPPER.readTree(Arrays.copyOfRange(state, 20, state.length));
             SplittableRandom random = new SplittableRandom(SEED);
@@ -95,7 +95,7 @@ class RandomCodeTest {
             running = machine.cpus().getFirst();
             Exit exit = ((Vcpu) machine.cpus().getFirst()).runFor(RUN);
             assertNotEquals(Exit.Reason.FAILED, exit.reason(), program);
-            machine.save();
+            machine.save(SoftMachine.stateFormat());
         } catch (RuntimeException | Error e) {
             fail(program, e);
         }

@@ -101,20 +101,20 @@ class SaveAnywhereTest {
         for (long point : points) {
             ((Vcpu) machine.cpus().getFirst()).runFor(point - done);
             done = point;
-            byte[] state = machine.save();
+            byte[] state = machine.save(SoftMachine.stateFormat());
             machine.close();
             TestResources copy = new TestResources(bytes);
             MemorySegment.copy(lent.memory, 0, copy.memory, 0, bytes);
             lent.close();
             lent = copy;
             machine = SoftMachine.restore("test", spec, state, lent.resources);
-            assertArrayEquals(state, machine.save(), "at " + point);
+            assertArrayEquals(state, machine.save(SoftMachine.stateFormat()), "at " + point);
         }
         ((Vcpu) machine.cpus().getFirst()).runFor(LINUX - done);
         try (var straight = new TestResources(bytes);
                 var whole = SoftMachine.create("test", spec, boot, straight.resources)) {
             ((Vcpu) whole.cpus().getFirst()).runFor(LINUX);
-            assertArrayEquals(whole.save(), machine.save());
+            assertArrayEquals(whole.save(SoftMachine.stateFormat()), machine.save(SoftMachine.stateFormat()));
             assertEquals(-1, straight.memory.mismatch(lent.memory));
         }
         machine.close();
@@ -130,12 +130,12 @@ class SaveAnywhereTest {
                 var machine = guest.create(kernel, COUNTED, lent.resources)) {
             Vcpu cpu = (Vcpu) machine.cpus().getFirst();
             assertEquals(Exit.Reason.KICKED, cpu.runFor(point).reason());
-            byte[] state = machine.save();
+            byte[] state = machine.save(SoftMachine.stateFormat());
             String where = guest.name() + " at " + machine.statistics().get("instructions");
             MemorySegment.copy(lent.memory, 0, copy.memory, 0, SystemGuest.MEMORY);
             copy.debug.write(lent.debug.text());
             try (var restored = SoftMachine.restore("test", guest.spec(COUNTED), state, copy.resources)) {
-                assertArrayEquals(state, restored.save(), where);
+                assertArrayEquals(state, restored.save(SoftMachine.stateFormat()), where);
                 assertSame(plain, end(restored, copy), where + ", restored");
             }
             assertSame(plain, end(machine, lent), where + ", going on");
@@ -153,6 +153,11 @@ class SaveAnywhereTest {
     private static End end(SoftMachine machine, TestResources lent) {
         Vcpu cpu = (Vcpu) machine.cpus().getFirst();
         Exit exit = cpu.runFor(LIMIT);
-        return new End(exit, machine.statistics().get("instructions"), machine.save(), lent.memory, lent.debug.text());
+        return new End(
+                exit,
+                machine.statistics().get("instructions"),
+                machine.save(SoftMachine.stateFormat()),
+                lent.memory,
+                lent.debug.text());
     }
 }

@@ -44,7 +44,7 @@ class StateFuzzTest {
         try (var lent = new TestResources(SystemGuest.MEMORY);
                 var machine = guest.create(kernel, COUNTED, lent.resources)) {
             ((Vcpu) machine.cpus().getFirst()).runFor(3800);
-            byte[] state = machine.save();
+            byte[] state = machine.save(SoftMachine.stateFormat());
             JsonNode tree = MAPPER.readTree(Arrays.copyOfRange(state, 20, state.length));
             List<Place> places = new ArrayList<>();
             collect(tree, "", places);
@@ -71,9 +71,9 @@ class StateFuzzTest {
     private static boolean restore(SystemGuest guest, TestResources lent, JsonNode tree, String what) {
         byte[] state = StateContainerTest.framed(MAPPER.writeValueAsBytes(tree));
         try (var machine = SoftMachine.restore("test", guest.spec(COUNTED), state, lent.resources)) {
-            assertEquals(state.length > 0, machine.save().length > 0);
+            assertEquals(state.length > 0, machine.save(SoftMachine.stateFormat()).length > 0);
             ((Vcpu) machine.cpus().getFirst()).runFor(RUN);
-            machine.save();
+            machine.save(SoftMachine.stateFormat());
             return true;
         } catch (EngineException e) {
             assertTrue(e.getMessage().indexOf('\n') < 0, what + ": " + e.getMessage());

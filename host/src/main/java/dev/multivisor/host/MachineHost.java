@@ -1,0 +1,142 @@
+package dev.multivisor.host;
+
+import dev.multivisor.api.Boot;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Deque;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
+
+/**
+ * The machines of this process, the engines that they are on, and what has happened to them. Thread-safe.
+ */
+public final class MachineHost implements AutoCloseable {
+    /** How many events are kept for those who ask later. */
+    private static final int EVENTS = 1000;
+
+    private final Supplier<EngineCatalog> catalog;
+    private final EnginePool pool;
+
+    // Guarded by this:
+    private final Map<String, VirtualMachine> machines = new LinkedHashMap<>();
+    private final Deque<MachineEvent> events = new ArrayDeque<>();
+    private final List<Consumer<MachineEvent>> listeners = new ArrayList<>();
+
+    /** A host without machines. The catalog is asked anew each time, so that engines may come and go. */
+    public MachineHost(Supplier<EngineCatalog> catalog) {
+        this(catalog, new EnginePool());
+    }
+
+    MachineHost(Supplier<EngineCatalog> catalog, EnginePool pool) {
+        this.catalog = catalog;
+        this.pool = pool;
+    }
+
+    /**
+     * Builds a machine in its power-on state; {@link VirtualMachine#start} starts it.
+     *
+     * @throws HostException if the name is taken, or the host cannot give what is asked for
+     * @throws dev.multivisor.api.EngineException if the engine refuses the specification or an image
+     */
+    public VirtualMachine create(EngineJar engine, VirtualMachine.Settings settings, Boot boot) {
+        synchronized (this) {
+            if (machines.containsKey(settings.name())) {
+                throw new HostException("machine " + settings.name() + ": there is one of this name already");
+            }
+        }
+        try (EnginePool.Lease lease = pool.lease(engine)) {
+            VirtualMachine machine = VirtualMachine.create(lease.engine(), settings, boot);
+            synchronized (this) {
+                if (machines.putIfAbsent(settings.name(), machine) != null) {
+                    machine.close();
+                    throw new HostException("machine " + settings.name() + ": there is one of this name already");
+                }
+            }
+            machine.onEvent(this::record);
+            machine.event(MachineEvent.Kind.CREATED, "on engine " + engine.version());
+            return machine;
+        }
+    }
+
+    /** Closes a machine and forgets it. */
+    public void remove(VirtualMachine machine) {
+        try {
+            machine.close();
+        } finally {
+            synchronized (this) {
+                machines.remove(machine.name(), machine);
+            }
+        }
+    }
+
+    /** The machines, in the order of their creation. */
+    public synchronized Collection<VirtualMachine> machines() {
+        return List.copyOf(machines.values());
+    }
+
+    /**
+     * A machine by its name.
+     *
+     * @throws HostException if there is none
+     */
+    public synchronized VirtualMachine machine(String name) {
+        VirtualMachine machine = machines.get(name);
+        if (machine == null) {
+            throw new HostException("machine " + name + ": there is none of this name");
+        }
+        return machine;
+    }
+
+    /** The engines that machines can move to. */
+    public EngineCatalog engines() {
+        return catalog.get();
+    }
+
+    /**
+     * Holds an engine loaded, so that moves to it need not load it.
+     *
+     * @param version a version; empty for the newest
+     * @throws HostException if there is no such engine or it cannot be loaded
+     */
+    public EnginePool.Lease lease(String version) {
+        EngineCatalog engines = engines();
+        return pool.lease(version.isEmpty() ? engines.newest() : engines.version(version));
+    }
+
+    /** The last events, oldest first. */
+    public synchronized List<MachineEvent> events() {
+        return List.copyOf(events);
+    }
+
+    /** Tells a listener of every event of every machine, from now on. It must not block. */
+    public synchronized void onEvent(Consumer<MachineEvent> listener) {
+        listeners.add(listener);
+    }
+
+    /** Tells a listener no more. */
+    public synchronized void offEvent(Consumer<MachineEvent> listener) {
+        listeners.remove(listener);
+    }
+
+    private void record(MachineEvent event) {
+        List<Consumer<MachineEvent>> all;
+        synchronized (this) {
+            events.add(event);
+            if (events.size() > EVENTS) {
+                events.remove();
+            }
+            all = List.copyOf(listeners);
+        }
+        all.forEach(listener -> listener.accept(event));
+    }
+
+    /** Closes every machine. */
+    @Override
+    public void close() {
+        machines().forEach(this::remove);
+    }
+}

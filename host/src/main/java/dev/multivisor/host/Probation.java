@@ -1,0 +1,118 @@
+package dev.multivisor.host;
+
+import dev.multivisor.api.VirtualCpu;
+import dev.multivisor.host.VirtualMachine.Residence;
+import java.time.Duration;
+import java.util.concurrent.atomic.AtomicReference;
+
+/**
+ * Watches a machine for some time after its handover. If the new engine fails, or a vCPU that does not wait executes
+ * nothing for a second, the machine is taken back to the engine that it came from, as long as its state can still be
+ * saved. If it cannot, the machine's end says so.
+ */
+final class Probation {
+    /** How long a vCPU may execute nothing. */
+    private static final long STALL_NANOS = 1_000_000_000L;
+
+    private static final long LOOK_MILLIS = 20;
+
+    private final VirtualMachine machine;
+    private final Residence subject;
+    private final Duration length;
+    private final Duration deadline;
+    private final AtomicReference<String> failure = new AtomicReference<>();
+    private volatile String problem = "";
+
+    Probation(VirtualMachine machine, Duration length, Duration deadline) {
+        this.machine = machine;
+        this.subject = machine.home();
+        this.length = length;
+        this.deadline = deadline;
+    }
+
+    /** The machine on the engine that is watched. */
+    Residence subject() {
+        return subject;
+    }
+
+    /** Whether the way back has failed. */
+    boolean lost() {
+        return !problem.isEmpty();
+    }
+
+    /** Why there was no way back; empty as long as there may be one. */
+    String problem() {
+        return problem;
+    }
+
+    void start() {
+        machine.probation(this);
+        Thread.ofPlatform()
+                .name("vm-" + machine.name() + "-probation")
+                .daemon(true)
+                .start(this::watch);
+    }
+
+    /** A vCPU's engine has failed; its thread waits to be taken back. */
+    void failed(String reason) {
+        failure.compareAndSet(null, reason);
+    }
+
+    private void watch() {
+        try {
+            long end = System.nanoTime() + length.toNanos();
+            int cpus = subject.cpus().size();
+            long[] instructions = new long[cpus];
+            long[] moved = new long[cpus];
+            java.util.Arrays.fill(moved, System.nanoTime());
+            while (System.nanoTime() < end) {
+                if (machine.home() != subject || machine.ended()) {
+                    return;
+                }
+                String reason = failure.get();
+                for (int n = 0; n < cpus && reason == null; n++) {
+                    VirtualCpu cpu = subject.cpus().get(n);
+                    long count = cpu.instructions();
+                    long now = System.nanoTime();
+                    if (count != instructions[n] || cpu.waiting() || !machine.running()) {
+                        instructions[n] = count;
+                        moved[n] = now;
+                    } else if (now - moved[n] > STALL_NANOS) {
+                        reason = "engine " + subject.engine().jar().version() + ": vCPU " + n
+                                + " has executed nothing for " + STALL_NANOS / 1_000_000 + " ms";
+                    }
+                }
+                if (reason != null) {
+                    back(reason);
+                    return;
+                }
+                Thread.sleep(LOOK_MILLIS);
+            }
+            machine.event(
+                    MachineEvent.Kind.APPROVED,
+                    "engine " + subject.engine().jar().version());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } finally {
+            machine.probationOver(this);
+        }
+    }
+
+    private void back(String reason) {
+        machine.misbehaved(reason);
+        try {
+            // A guest that stands still already has more patience.
+            HandoverReport report = machine.rollBack(deadline.plus(Duration.ofSeconds(1)));
+            if (!report.committed()) {
+                noWayBack(report.reason());
+            }
+        } catch (HostException e) {
+            noWayBack(e.getMessage());
+        }
+    }
+
+    private void noWayBack(String why) {
+        problem = "no way back from engine " + subject.engine().jar().version() + ": " + why;
+        machine.event(MachineEvent.Kind.NOT_MOVED, problem);
+    }
+}

@@ -1,0 +1,145 @@
+package dev.multivisor.host;
+
+import dev.multivisor.api.EngineException;
+import dev.multivisor.api.MachineSpec;
+import dev.multivisor.api.StateFormat;
+import dev.multivisor.host.HandoverReport.Outcome;
+import dev.multivisor.host.VirtualMachine.Origin;
+import dev.multivisor.host.VirtualMachine.Residence;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.locks.ReentrantLock;
+
+/** What comes before and after a handover: preflight, rehearsal, probation, and the way back. */
+final class Upgrade {
+    /** How long a preflight may take: a target that does not answer even that is no target. */
+    private static final Duration PREFLIGHT = Duration.ofSeconds(5);
+
+    /** How much longer than asked for a rehearsal may take before the target counts as lost. */
+    private static final Duration GRACE = Duration.ofSeconds(10);
+
+    private final VirtualMachine machine;
+    private final ReentrantLock turn = new ReentrantLock();
+
+    Upgrade(VirtualMachine machine) {
+        this.machine = machine;
+    }
+
+    /** The machine's specification with changed parameters. */
+    MachineSpec changed(Map<String, String> changes) {
+        MachineSpec spec = machine.home().spec();
+        Map<String, String> parameters = new TreeMap<>(spec.parameters());
+        changes.forEach((name, value) -> {
+            if (value.isEmpty()) {
+                parameters.remove(name);
+            } else {
+                parameters.put(name, value);
+            }
+        });
+        return new MachineSpec(spec.cpus(), spec.cpuModel(), parameters);
+    }
+
+    List<String> preflight(LoadedEngine target, MachineSpec spec) {
+        Residence home = machine.home();
+        target.retain();
+        try {
+            return Isolated.call("asking engine " + target.jar().version(), PREFLIGHT, () -> {
+                List<String> reasons = new ArrayList<>();
+                StateFormat reader = target.info().state();
+                try {
+                    reasons.addAll(target.engine().refusals(spec, home.machine().format(reader)));
+                } catch (EngineException e) {
+                    reasons.add(e.getMessage());
+                }
+                return reasons;
+            });
+        } catch (HostException e) {
+            return List.of(e.getMessage());
+        } finally {
+            target.release();
+        }
+    }
+
+    HandoverReport run(LoadedEngine target, UpgradeRequest request) {
+        return inTurn(() -> move(target, changed(request.parameters()), request));
+    }
+
+    HandoverReport back(Duration deadline) {
+        return inTurn(() -> {
+            Origin origin = machine.origin()
+                    .orElseThrow(() -> new HostException("machine " + machine.name()
+                            + ": has been on no other engine, so there is nothing to roll back to"));
+            return move(
+                    origin.engine(),
+                    origin.spec(),
+                    new UpgradeRequest(Map.of(), deadline, Duration.ZERO, Duration.ZERO));
+        });
+    }
+
+    private HandoverReport inTurn(java.util.function.Supplier<HandoverReport> action) {
+        if (!turn.tryLock()) {
+            throw new HostException("machine " + machine.name() + ": is being moved already");
+        }
+        try {
+            return action.get();
+        } finally {
+            turn.unlock();
+        }
+    }
+
+    private HandoverReport move(LoadedEngine target, MachineSpec spec, UpgradeRequest request) {
+        LoadedEngine source = machine.home().engine();
+        String from = source.jar().version();
+        String to = target.jar().version();
+        List<String> refusals = preflight(target, spec);
+        if (!refusals.isEmpty()) {
+            machine.event(MachineEvent.Kind.REFUSED, "engine " + to + ": " + String.join("; ", refusals));
+            return HandoverReport.notBegun(from, to, Outcome.REFUSED, refusals);
+        }
+        if (request.rehearsal().isPositive()) {
+            machine.event(MachineEvent.Kind.REHEARSING, "engine " + to);
+            try {
+                rehearse(target, spec, request.rehearsal());
+            } catch (HostException e) {
+                machine.event(MachineEvent.Kind.NOT_MOVED, e.getMessage());
+                return HandoverReport.notBegun(from, to, Outcome.FAILED, List.of(e.getMessage()));
+            }
+        }
+        machine.probation(null);
+        HandoverReport report = machine.handOver(target, spec, request.deadline());
+        if (!report.committed()) {
+            machine.event(MachineEvent.Kind.NOT_MOVED, report.reason());
+            return report;
+        }
+        machine.event(
+                MachineEvent.Kind.MOVED,
+                "from engine " + from + " to " + to + ", stopped for " + report.stopped() / 1000 + " µs");
+        if (request.probation().isPositive()) {
+            new Probation(machine, request.probation(), request.deadline()).start();
+        }
+        return report;
+    }
+
+    /**
+     * Makes the source's saving and the target's restoring warm while the guest runs on.
+     *
+     * @return how long a move of a stand-in takes by now, in nanoseconds
+     */
+    long rehearse(LoadedEngine target, MachineSpec spec, Duration limit) {
+        Residence home = machine.home();
+        home.engine().retain();
+        target.retain();
+        try {
+            return Isolated.call(
+                    "rehearsing on engine " + target.jar().version(),
+                    limit.plus(GRACE),
+                    () -> Rehearsal.run(home.engine(), home.spec(), target, spec, limit));
+        } finally {
+            target.release();
+            home.engine().release();
+        }
+    }
+}
