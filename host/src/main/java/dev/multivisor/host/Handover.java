@@ -110,6 +110,11 @@ final class Handover {
         return outcome.get() == Outcome.COMMITTED;
     }
 
+    /** Whether it was decided that the vCPUs go on as they were. */
+    boolean givenUp() {
+        return outcome.get() == Outcome.GIVEN_UP;
+    }
+
     /** Decides that the vCPUs go on as they were, unless it is decided otherwise, and lets them go. */
     void giveUp() {
         if (outcome.compareAndSet(Outcome.OPEN, Outcome.GIVEN_UP)) {

@@ -66,12 +66,12 @@ final class Mover {
     HandoverReport run(String name) {
         plan.to.retain();
         CompletableFuture<HandoverReport> result = new CompletableFuture<>();
-        Thread.ofPlatform().name("vm-" + name + "-mover").daemon(true).start(() -> result.complete(move()));
+        Thread.ofPlatform().name("vm-" + name + "-mover").daemon(true).start(() -> move(result));
         try {
             Duration limit = GATHERING.plus(plan.patience).plus(GATHERING);
             return result.get(limit.toMillis(), TimeUnit.MILLISECONDS);
         } catch (TimeoutException e) {
-            return report("no answer while " + step);
+            return report(attempt.committed() ? "" : "no answer while " + step);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             attempt.giveUp();
@@ -81,16 +81,14 @@ final class Mover {
         }
     }
 
-    private HandoverReport move() {
+    private void move(CompletableFuture<HandoverReport> result) {
         Machine target = null;
         boolean committed = false;
         String reason;
         try {
             target = transfer();
             committed = commit(target);
-            reason = committed
-                    ? ""
-                    : "the guest would have stood still for longer than " + plan.patience.toNanos() / 1000 + " µs";
+            reason = committed ? "" : late();
         } catch (EngineException | HostException e) {
             reason = e.getMessage();
         } catch (Throwable e) {
@@ -100,18 +98,20 @@ final class Mover {
             attempt.giveUp();
         }
         attempt.awaitDeparture(DEPARTURE_NANOS);
-        HandoverReport report = report(reason);
         if (committed) {
             left.run();
         }
+        result.complete(report(reason));
         discard(committed ? plan.machine : target, committed ? plan.from : plan.to);
-        return report;
     }
 
     private Machine transfer() {
         if (!attempt.gathered(GATHERING.toNanos(), expected)) {
             throw new HostException(
-                    "the vCPUs did not come out of engine " + plan.from.jar().version() + " in time");
+                    attempt.givenUp()
+                            ? late()
+                            : "the vCPUs did not come out of engine "
+                                    + plan.from.jar().version() + " in time");
         }
         step = "saving on engine " + plan.from.jar().version();
         long start = System.nanoTime();
@@ -124,6 +124,10 @@ final class Mover {
         restore = System.nanoTime() - saved;
         step = "committing";
         return target;
+    }
+
+    private String late() {
+        return "the guest would have stood still for longer than " + plan.patience.toNanos() / 1000 + " µs";
     }
 
     private boolean commit(Machine target) {
@@ -145,7 +149,7 @@ final class Mover {
             if (machine != null) {
                 machine.close();
             }
-        } catch (RuntimeException e) {
+        } catch (Throwable e) {
             System.getLogger(Mover.class.getName())
                     .log(
                             System.Logger.Level.WARNING,

@@ -23,9 +23,9 @@ final class Probation {
     private final AtomicReference<String> failure = new AtomicReference<>();
     private volatile String problem = "";
 
-    Probation(VirtualMachine machine, Duration length, Duration deadline) {
+    Probation(VirtualMachine machine, Residence subject, Duration length, Duration deadline) {
         this.machine = machine;
-        this.subject = machine.home();
+        this.subject = subject;
         this.length = length;
         this.deadline = deadline;
     }
@@ -40,13 +40,12 @@ final class Probation {
         return !problem.isEmpty();
     }
 
-    /** Why there was no way back; empty as long as there may be one. */
+    /** Why there was no way back. */
     String problem() {
-        return problem;
+        return problem.isEmpty() ? "no way back was found in time" : problem;
     }
 
     void start() {
-        machine.probation(this);
         Thread.ofPlatform()
                 .name("vm-" + machine.name() + "-probation")
                 .daemon(true)

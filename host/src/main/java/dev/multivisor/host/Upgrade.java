@@ -108,8 +108,7 @@ final class Upgrade {
                 return HandoverReport.notBegun(from, to, Outcome.FAILED, List.of(e.getMessage()));
             }
         }
-        machine.probation(null);
-        HandoverReport report = machine.handOver(target, spec, request.deadline());
+        HandoverReport report = machine.handOver(target, spec, request.deadline(), request.probation());
         if (!report.committed()) {
             machine.event(MachineEvent.Kind.NOT_MOVED, report.reason());
             return report;
@@ -117,9 +116,6 @@ final class Upgrade {
         machine.event(
                 MachineEvent.Kind.MOVED,
                 "from engine " + from + " to " + to + ", stopped for " + report.stopped() / 1000 + " µs");
-        if (request.probation().isPositive()) {
-            new Probation(machine, request.probation(), request.deadline()).start();
-        }
         return report;
     }
 

@@ -287,15 +287,16 @@ public final class VirtualMachine implements AutoCloseable {
 
     /** Moves the machine without asking or rehearsing. */
     HandoverReport handOver(LoadedEngine target, Duration patience) {
-        return handOver(target, home.spec, patience);
+        return handOver(target, home.spec, patience, Duration.ZERO);
     }
 
     /**
      * Moves the machine, whether it runs or is paused. Whatever fails before the commit leaves it where it was.
      *
+     * @param trial how long the target is on probation
      * @throws HostException if the machine is closed or has ended
      */
-    HandoverReport handOver(LoadedEngine target, MachineSpec spec, Duration patience) {
+    HandoverReport handOver(LoadedEngine target, MachineSpec spec, Duration patience, Duration trial) {
         control.lock();
         try {
             Phase before = phase();
@@ -310,7 +311,11 @@ public final class VirtualMachine implements AutoCloseable {
                     new Mover.Plan(source.engine, source.machine, target, spec, resources, patience),
                     attempt,
                     () -> phase() == before,
-                    machine -> home = Residence.of(target, spec, machine),
+                    machine -> {
+                        home = Residence.of(target, spec, machine);
+                        // Before a vCPU can fail there.
+                        probation = trial.isPositive() ? new Probation(this, home, trial, patience) : null;
+                    },
                     () -> accounts.moved(target.jar().version(), work(), source.machine.statistics()),
                     lock);
             if (running) {
@@ -323,6 +328,7 @@ public final class VirtualMachine implements AutoCloseable {
                 attempt.giveUp();
                 handover = null;
                 if (attempt.committed()) {
+                    Optional.ofNullable(probation).ifPresent(Probation::start);
                     forgetOrigin();
                     origin = new Origin(source.engine, source.spec);
                 } else {
@@ -354,11 +360,6 @@ public final class VirtualMachine implements AutoCloseable {
     /** Where it is. */
     Residence home() {
         return home;
-    }
-
-    /** Begins a probation, or ends one by null. */
-    void probation(Probation next) {
-        probation = next;
     }
 
     void probationOver(Probation trial) {
@@ -576,11 +577,15 @@ public final class VirtualMachine implements AutoCloseable {
                 } finally {
                     leave();
                 }
-                if (exit.reason() == Exit.Reason.FAILED && rescued(here, number, exit)) {
-                    continue;
+                Probation trial = exit.reason() == Exit.Reason.FAILED ? probation : null;
+                if (trial != null && trial.subject() == here) {
+                    if (rescued(trial, number, exit)) {
+                        continue;
+                    }
+                    exit = new Exit(exit.reason(), exit.status(), exit.detail() + "; " + trial.problem());
                 }
                 if (exit.reason() != Exit.Reason.KICKED) {
-                    finish(explained(here, exit), number, trace);
+                    finish(exit, number, trace);
                 }
                 Handover attempt = handover;
                 if (attempt != null) {
@@ -596,12 +601,8 @@ public final class VirtualMachine implements AutoCloseable {
         }
     }
 
-    /** An engine has failed; if it is on probation, the vCPU waits to be taken back to where it came from. */
-    private boolean rescued(Residence here, int number, Exit exit) {
-        Probation trial = probation;
-        if (trial == null || trial.subject() != here) {
-            return false;
-        }
+    /** An engine has failed on probation: the vCPU waits to be taken back to where it came from. */
+    private boolean rescued(Probation trial, int number, Exit exit) {
         trial.failed(exit.detail());
         long end = System.nanoTime() + RESCUE_NANOS;
         while (System.nanoTime() < end && phase() == Phase.RUNNING && !trial.lost()) {
@@ -612,14 +613,7 @@ public final class VirtualMachine implements AutoCloseable {
             }
             LockSupport.parkNanos(this, 100_000);
         }
-        return home != here;
-    }
-
-    /** A failure on probation says also why there was no way back. */
-    private Exit explained(Residence here, Exit exit) {
-        Probation trial = probation;
-        boolean tried = exit.reason() == Exit.Reason.FAILED && trial != null && trial.subject() == here;
-        return tried ? new Exit(exit.reason(), exit.status(), exit.detail() + "; " + trial.problem()) : exit;
+        return home != trial.subject();
     }
 
     private static Exit failure(Residence here, String detail) {
