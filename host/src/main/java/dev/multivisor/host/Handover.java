@@ -20,8 +20,11 @@ final class Handover {
         GIVEN_UP
     }
 
-    /** How long a waiting thread looks again and again before it parks; a wake-up costs some 50 µs. */
-    private static final long SPIN_NANOS = 20_000;
+    /**
+     * How long a waiting thread looks again and again before it parks, because a wake-up costs some 50 µs. It yields
+     * meanwhile: there may be fewer cores than vCPUs, and the mover needs one.
+     */
+    private static final long SPIN_NANOS = 1_000_000;
 
     private final int cpus;
     private final long patienceNanos;
@@ -62,7 +65,7 @@ final class Handover {
             if (rest <= 0) {
                 outcome.compareAndSet(Outcome.OPEN, Outcome.GIVEN_UP);
             } else if (patienceNanos - rest < SPIN_NANOS) {
-                Thread.onSpinWait();
+                Thread.yield();
             } else {
                 LockSupport.parkNanos(this, rest);
             }

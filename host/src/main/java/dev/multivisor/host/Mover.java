@@ -37,6 +37,7 @@ final class Mover {
 
     private final Plan plan;
     private final Handover attempt;
+    private final Runnable kick;
     private final BooleanSupplier expected;
     private final Consumer<Machine> commit;
     private final Runnable left;
@@ -49,6 +50,7 @@ final class Mover {
     /**
      * A mover for one attempt.
      *
+     * @param kick makes the vCPUs come out
      * @param expected whether the machine is still in the phase in which the attempt began
      * @param commit makes the target's machine the one that runs; called with the lock held
      * @param left called after a commit, while the source's machine is still there
@@ -57,6 +59,7 @@ final class Mover {
     Mover(Plan plan, Handover attempt, BooleanSupplier expected, Consumer<Machine> commit, Runnable left, Lock lock) {
         this.plan = plan;
         this.attempt = attempt;
+        this.kick = kick;
         this.expected = expected;
         this.commit = commit;
         this.left = left;
@@ -106,6 +109,8 @@ final class Mover {
     }
 
     private Machine transfer() {
+        // Only now: nobody waits for this thread to start.
+        kick.run();
         if (!attempt.gathered(GATHERING.toNanos(), expected)) {
             throw new HostException(
                     attempt.givenUp()

@@ -310,6 +310,7 @@ public final class VirtualMachine implements AutoCloseable {
             Mover mover = new Mover(
                     new Mover.Plan(source.engine, source.machine, target, spec, resources, patience),
                     attempt,
+                    running ? this::kickAll : () -> {},
                     () -> phase() == before,
                     machine -> {
                         home = Residence.of(target, spec, machine);
@@ -320,7 +321,6 @@ public final class VirtualMachine implements AutoCloseable {
                     lock);
             if (running) {
                 handover = attempt;
-                kickAll();
             }
             try {
                 return mover.run(settings.name);
@@ -497,6 +497,9 @@ public final class VirtualMachine implements AutoCloseable {
         try {
             home.machine.close();
         } finally {
+            // A console may outlive the machine, and must not keep its engine.
+            settings.serial.onInput(() -> {});
+            settings.debug.onInput(() -> {});
             memory.close();
             home.engine.release();
             forgetOrigin();

@@ -1,0 +1,5 @@
+/** Nothing but tests, as a module so that engines can be loaded beside it. */
+module dev.multivisor.it {
+    requires dev.multivisor.host;
+    requires java.compiler;
+}
