@@ -11,8 +11,6 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.Lock;
-import java.util.function.BooleanSupplier;
-import java.util.function.Consumer;
 
 /**
  * Carries out one {@link Handover}: gathers the vCPUs, saves the machine on the source, restores it on the target and
@@ -35,12 +33,24 @@ final class Mover {
             Resources resources,
             Duration patience) {}
 
+    /** What the machine does in a handover. */
+    interface Subject {
+        /** Makes the vCPUs come out. */
+        void kick();
+
+        /** Whether it is still in the phase in which the attempt began. */
+        boolean expected();
+
+        /** From now on this is the machine that runs. Called with the lock held. */
+        void commit(Machine target);
+
+        /** Called after a commit, while the source's machine is still there. */
+        void left();
+    }
+
     private final Plan plan;
     private final Handover attempt;
-    private final Runnable kick;
-    private final BooleanSupplier expected;
-    private final Consumer<Machine> commit;
-    private final Runnable left;
+    private final Subject subject;
     private final Lock lock;
     private volatile String step = "gathering the vCPUs";
     private long save;
@@ -50,19 +60,12 @@ final class Mover {
     /**
      * A mover for one attempt.
      *
-     * @param kick makes the vCPUs come out
-     * @param expected whether the machine is still in the phase in which the attempt began
-     * @param commit makes the target's machine the one that runs; called with the lock held
-     * @param left called after a commit, while the source's machine is still there
      * @param lock what a vCPU thread takes before it looks for its engine
      */
-    Mover(Plan plan, Handover attempt, BooleanSupplier expected, Consumer<Machine> commit, Runnable left, Lock lock) {
+    Mover(Plan plan, Handover attempt, Subject subject, Lock lock) {
         this.plan = plan;
         this.attempt = attempt;
-        this.kick = kick;
-        this.expected = expected;
-        this.commit = commit;
-        this.left = left;
+        this.subject = subject;
         this.lock = lock;
     }
 
@@ -102,7 +105,7 @@ final class Mover {
         }
         attempt.awaitDeparture(DEPARTURE_NANOS);
         if (committed) {
-            left.run();
+            subject.left();
         }
         result.complete(report(reason));
         discard(committed ? plan.machine : target, committed ? plan.from : plan.to);
@@ -110,8 +113,8 @@ final class Mover {
 
     private Machine transfer() {
         // Only now: nobody waits for this thread to start.
-        kick.run();
-        if (!attempt.gathered(GATHERING.toNanos(), expected)) {
+        subject.kick();
+        if (!attempt.gathered(GATHERING.toNanos(), subject::expected)) {
             throw new HostException(
                     attempt.givenUp()
                             ? late()
@@ -141,7 +144,7 @@ final class Mover {
             if (!attempt.decide()) {
                 return false;
             }
-            commit.accept(target);
+            subject.commit(target);
         } finally {
             lock.unlock();
         }

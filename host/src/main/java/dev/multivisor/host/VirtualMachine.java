@@ -307,18 +307,33 @@ public final class VirtualMachine implements AutoCloseable {
             Residence source = home;
             source.engine.retain();
             Handover attempt = new Handover(running ? source.cpus.size() : 0, patience.toNanos());
-            Mover mover = new Mover(
-                    new Mover.Plan(source.engine, source.machine, target, spec, resources, patience),
-                    attempt,
-                    running ? this::kickAll : () -> {},
-                    () -> phase() == before,
-                    machine -> {
-                        home = Residence.of(target, spec, machine);
-                        // Before a vCPU can fail there.
-                        probation = trial.isPositive() ? new Probation(this, home, trial, patience) : null;
-                    },
-                    () -> accounts.moved(target.jar().version(), work(), source.machine.statistics()),
-                    lock);
+            Mover.Subject subject = new Mover.Subject() {
+                @Override
+                public void kick() {
+                    if (running) {
+                        kickAll();
+                    }
+                }
+
+                @Override
+                public boolean expected() {
+                    return phase() == before;
+                }
+
+                @Override
+                public void commit(Machine machine) {
+                    home = Residence.of(target, spec, machine);
+                    // Before a vCPU can fail there.
+                    probation = trial.isPositive() ? new Probation(VirtualMachine.this, home, trial, patience) : null;
+                }
+
+                @Override
+                public void left() {
+                    accounts.moved(target.jar().version(), work(), source.machine.statistics());
+                }
+            };
+            Mover.Plan plan = new Mover.Plan(source.engine, source.machine, target, spec, resources, patience);
+            Mover mover = new Mover(plan, attempt, subject, lock);
             if (running) {
                 handover = attempt;
             }
