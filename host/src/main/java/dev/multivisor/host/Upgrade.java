@@ -11,7 +11,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Supplier;
 
 /** What comes before and after a handover: preflight, rehearsal, probation, and the way back. */
 final class Upgrade {
@@ -20,6 +22,9 @@ final class Upgrade {
 
     /** How much longer than asked for a rehearsal may take before the target counts as lost. */
     private static final Duration GRACE = Duration.ofSeconds(10);
+
+    /** How long a rollback waits for a move that is under way. */
+    private static final Duration TURN = Duration.ofSeconds(5);
 
     private final VirtualMachine machine;
     private final ReentrantLock turn = new ReentrantLock();
@@ -64,11 +69,12 @@ final class Upgrade {
     }
 
     HandoverReport run(LoadedEngine target, UpgradeRequest request) {
-        return inTurn(() -> move(target, changed(request.parameters()), request));
+        return inTurn(Duration.ZERO, () -> move(target, changed(request.parameters()), request));
     }
 
+    /** Back to where it came from, at once or after the move that is under way. */
     HandoverReport back(Duration deadline) {
-        return inTurn(() -> {
+        return inTurn(TURN, () -> {
             Origin origin = machine.origin()
                     .orElseThrow(() -> new HostException("machine " + machine.name()
                             + ": has been on no other engine, so there is nothing to roll back to"));
@@ -79,9 +85,14 @@ final class Upgrade {
         });
     }
 
-    private HandoverReport inTurn(java.util.function.Supplier<HandoverReport> action) {
-        if (!turn.tryLock()) {
-            throw new HostException("machine " + machine.name() + ": is being moved already");
+    private HandoverReport inTurn(Duration patience, Supplier<HandoverReport> action) {
+        try {
+            if (!turn.tryLock(patience.toNanos(), TimeUnit.NANOSECONDS)) {
+                throw new HostException("machine " + machine.name() + ": is being moved already");
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new HostException("machine " + machine.name() + ": interrupted", e);
         }
         try {
             return action.get();
