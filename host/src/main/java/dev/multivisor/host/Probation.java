@@ -1,7 +1,7 @@
 package dev.multivisor.host;
 
 import dev.multivisor.api.VirtualCpu;
-import dev.multivisor.host.VirtualMachine.Residence;
+import dev.multivisor.host.Execution.Residence;
 import java.time.Duration;
 import java.util.concurrent.atomic.AtomicReference;
 

@@ -9,10 +9,8 @@ import dev.multivisor.api.Machine;
 import dev.multivisor.api.MachineSpec;
 import dev.multivisor.api.Resources;
 import dev.multivisor.api.VirtualCpu;
+import dev.multivisor.host.Execution.Residence;
 import dev.multivisor.host.MachineStatus.Phase;
-import java.io.PrintWriter;
-import java.io.StringWriter;
-import java.lang.management.ManagementFactory;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -20,9 +18,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.Condition;
-import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 
@@ -34,12 +29,6 @@ import java.util.function.Consumer;
  * <p>Safe for use by several threads.
  */
 public final class VirtualMachine implements AutoCloseable {
-    /** How long a kicked vCPU may take to come out before it counts as lost. */
-    private static final Duration KICK_DEADLINE = Duration.ofSeconds(10);
-
-    /** How long a vCPU whose engine failed waits to be taken back. */
-    private static final long RESCUE_NANOS = 10_000_000_000L;
-
     /**
      * What a machine is to be.
      *
@@ -51,13 +40,6 @@ public final class VirtualMachine implements AutoCloseable {
      */
     public record Settings(String name, long memory, MachineSpec spec, Console serial, Console debug) {}
 
-    /** A machine on an engine. */
-    record Residence(LoadedEngine engine, MachineSpec spec, Machine machine, List<VirtualCpu> cpus) {
-        static Residence of(LoadedEngine engine, MachineSpec spec, Machine machine) {
-            return new Residence(engine, spec, machine, List.copyOf(machine.cpus()));
-        }
-    }
-
     /** Where a machine was before; the engine is held. */
     record Origin(LoadedEngine engine, MachineSpec spec) {}
 
@@ -65,35 +47,17 @@ public final class VirtualMachine implements AutoCloseable {
     private final GuestRam memory;
     private final PausableClock clock = new PausableClock();
     private final Resources resources;
-    private final List<Thread> threads = new ArrayList<>();
-
     /** Held by whoever pauses, saves, moves or closes the machine, so that they take turns. Taken before the lock. */
     private final ReentrantLock control = new ReentrantLock();
 
-    /** The machine on its present engine. Replaced by the mover while every vCPU thread waits. */
-    private volatile Residence home;
+    private final Execution execution;
 
-    private volatile Handover handover;
-
-    /** Where a rollback would go. Guarded by control. */
-    private Origin origin;
-
-    /** Set while the present engine is on probation. */
-    private volatile Probation probation;
+    /** Where a rollback would go; null if it was never elsewhere. Written under control. */
+    private volatile Origin origin;
 
     private final Accounts accounts;
     private final Upgrade upgrade = new Upgrade(this);
     private final List<Consumer<MachineEvent>> listeners = new CopyOnWriteArrayList<>();
-
-    private final ReentrantLock lock = new ReentrantLock();
-    /** Signalled when the phase changes or a vCPU comes out of the engine. */
-    private final Condition changed = lock.newCondition();
-
-    // Guarded by the lock:
-    private Phase phase = Phase.PAUSED;
-    private int inside;
-    private int alive;
-    private MachineEnd end;
 
     private VirtualMachine(Settings settings, LoadedEngine engine, Boot boot) {
         this.settings = settings;
@@ -103,7 +67,7 @@ public final class VirtualMachine implements AutoCloseable {
             ram = GuestRam.allocate(settings.memory);
             resources = new Resources(ram, clock, settings.serial, settings.debug, List.of(), List.of());
             Machine machine = engine.engine().create(settings.spec, boot, resources);
-            home = Residence.of(engine, settings.spec, machine);
+            execution = new Execution(settings.name, clock, Residence.of(engine, settings.spec, machine), this::event);
             accounts = new Accounts(engine.jar().version());
             memory = ram;
         } catch (Throwable e) {
@@ -115,7 +79,7 @@ public final class VirtualMachine implements AutoCloseable {
                 throw e;
             }
             throw new HostException(
-                    "engine " + engine.jar().version() + " failed to create a machine: " + describe(e), e);
+                    "engine " + engine.jar().version() + " failed to create a machine: " + Execution.describe(e), e);
         }
     }
 
@@ -131,30 +95,7 @@ public final class VirtualMachine implements AutoCloseable {
 
     /** Starts the vCPUs, or goes on after {@link #pause}. Does nothing while the machine runs or once it has ended. */
     public void start() {
-        lock.lock();
-        try {
-            requireOpen();
-            if (phase != Phase.PAUSED) {
-                return;
-            }
-            phase = Phase.RUNNING;
-            clock.resume();
-            changed.signalAll();
-            event(MachineEvent.Kind.RUNNING, "");
-            if (threads.isEmpty()) {
-                for (int n = 0; n < cpus().size(); n++) {
-                    int number = n;
-                    threads.add(Thread.ofPlatform()
-                            .name("vm-" + settings.name + "-cpu-" + n)
-                            .daemon(true)
-                            .unstarted(() -> cpuThread(number)));
-                }
-                alive = threads.size();
-                threads.forEach(Thread::start);
-            }
-        } finally {
-            lock.unlock();
-        }
+        execution.start();
     }
 
     /**
@@ -165,28 +106,9 @@ public final class VirtualMachine implements AutoCloseable {
      */
     public void pause() {
         control.lock();
-        lock.lock();
         try {
-            requireOpen();
-            if (phase != Phase.RUNNING) {
-                return;
-            }
-            phase = Phase.PAUSED;
-            kickAll();
-            if (!awaitOutside()) {
-                if (phase == Phase.PAUSED) {
-                    phase = Phase.RUNNING;
-                    changed.signalAll();
-                }
-                throw new HostException("machine " + settings.name + ": " + inside + " of " + cpus().size()
-                        + " vCPUs did not pause within " + KICK_DEADLINE.toSeconds() + " s");
-            }
-            if (phase == Phase.PAUSED) {
-                clock.pause();
-                event(MachineEvent.Kind.PAUSED, "");
-            }
+            execution.pause();
         } finally {
-            lock.unlock();
             control.unlock();
         }
     }
@@ -198,7 +120,7 @@ public final class VirtualMachine implements AutoCloseable {
 
     /** Ends the run from outside, as pulling the plug does. Does nothing if it has ended. */
     public void stop(String why) {
-        finish(new Exit(Exit.Reason.KICKED, 0, why), -1, "");
+        execution.finish(new Exit(Exit.Reason.KICKED, 0, why), -1, "");
     }
 
     /** Waits until the run has ended and every vCPU thread is done with the engine. */
@@ -213,19 +135,7 @@ public final class VirtualMachine implements AutoCloseable {
 
     /** As {@link #await()}, but gives up, with an empty result, after the time-out. */
     public Optional<MachineEnd> await(Duration timeout) throws InterruptedException {
-        long nanos = timeout.toNanos();
-        lock.lock();
-        try {
-            while (end == null || alive > 0) {
-                if (nanos <= 0) {
-                    return Optional.empty();
-                }
-                nanos = changed.awaitNanos(nanos);
-            }
-            return Optional.of(end);
-        } finally {
-            lock.unlock();
-        }
+        return execution.await(timeout);
     }
 
     /**
@@ -235,22 +145,16 @@ public final class VirtualMachine implements AutoCloseable {
      */
     public byte[] save() {
         control.lock();
-        lock.lock();
         try {
-            requireOpen();
-            if (phase == Phase.RUNNING || inside > 0) {
-                throw new HostException("machine " + settings.name + ": cannot be saved while it runs");
-            }
-            return home.machine.save(home.engine.info().state());
+            return execution.save();
         } finally {
-            lock.unlock();
             control.unlock();
         }
     }
 
     /** The engine that the machine is on. */
     public LoadedEngine engine() {
-        return home.engine;
+        return home().engine();
     }
 
     /**
@@ -287,7 +191,7 @@ public final class VirtualMachine implements AutoCloseable {
 
     /** Moves the machine without asking or rehearsing. */
     HandoverReport handOver(LoadedEngine target, Duration patience) {
-        return handOver(target, home.spec, patience, Duration.ZERO);
+        return handOver(target, home().spec(), patience, Duration.ZERO);
     }
 
     /**
@@ -299,55 +203,56 @@ public final class VirtualMachine implements AutoCloseable {
     HandoverReport handOver(LoadedEngine target, MachineSpec spec, Duration patience, Duration trial) {
         control.lock();
         try {
-            Phase before = phase();
+            Phase before = execution.phase();
             if (before != Phase.RUNNING && before != Phase.PAUSED) {
                 throw new HostException("machine " + settings.name + ": has ended");
             }
             boolean running = before == Phase.RUNNING;
-            Residence source = home;
-            source.engine.retain();
-            Handover attempt = new Handover(running ? source.cpus.size() : 0, patience.toNanos());
+            Residence source = home();
+            source.engine().retain();
+            Handover attempt = new Handover(running ? source.cpus().size() : 0, patience.toNanos());
             Mover.Subject subject = new Mover.Subject() {
                 @Override
                 public void kick() {
                     if (running) {
-                        kickAll();
+                        execution.kickAll();
                     }
                 }
 
                 @Override
                 public boolean expected() {
-                    return phase() == before;
+                    return execution.phase() == before;
                 }
 
                 @Override
                 public void commit(Machine machine) {
-                    home = Residence.of(target, spec, machine);
-                    // Before a vCPU can fail there.
-                    probation = trial.isPositive() ? new Probation(VirtualMachine.this, home, trial, patience) : null;
+                    Residence there = Residence.of(target, spec, machine);
+                    execution.moveTo(
+                            there,
+                            trial.isPositive() ? new Probation(VirtualMachine.this, there, trial, patience) : null);
                 }
 
                 @Override
                 public void left() {
-                    accounts.moved(target.jar().version(), work(), source.machine.statistics());
+                    accounts.moved(
+                            target.jar().version(), work(), source.machine().statistics());
                 }
             };
-            Mover.Plan plan = new Mover.Plan(source.engine, source.machine, target, spec, resources, patience);
-            Mover mover = new Mover(plan, attempt, subject, lock);
+            Mover.Plan plan = new Mover.Plan(source.engine(), source.machine(), target, spec, resources, patience);
+            Mover mover = new Mover(plan, attempt, subject, execution.lock);
             if (running) {
-                handover = attempt;
+                execution.begin(attempt);
             }
             try {
                 return mover.run(settings.name);
             } finally {
-                attempt.giveUp();
-                handover = null;
+                execution.end(attempt);
                 if (attempt.committed()) {
-                    Optional.ofNullable(probation).ifPresent(Probation::start);
+                    execution.probation().ifPresent(Probation::start);
                     forgetOrigin();
-                    origin = new Origin(source.engine, source.spec);
+                    origin = new Origin(source.engine(), source.spec());
                 } else {
-                    source.engine.release();
+                    source.engine().release();
                 }
             }
         } finally {
@@ -374,16 +279,11 @@ public final class VirtualMachine implements AutoCloseable {
 
     /** Where it is. */
     Residence home() {
-        return home;
+        return execution.home();
     }
 
     void probationOver(Probation trial) {
-        lock.lock();
-        try {
-            probation = probation == trial ? null : probation;
-        } finally {
-            lock.unlock();
-        }
+        execution.probationOver(trial);
     }
 
     void misbehaved(String reason) {
@@ -392,11 +292,11 @@ public final class VirtualMachine implements AutoCloseable {
     }
 
     boolean running() {
-        return phase() == Phase.RUNNING;
+        return execution.phase() == Phase.RUNNING;
     }
 
     boolean ended() {
-        Phase now = phase();
+        Phase now = execution.phase();
         return now == Phase.ENDED || now == Phase.CLOSED;
     }
 
@@ -417,68 +317,45 @@ public final class VirtualMachine implements AutoCloseable {
 
     /** How it is just now. */
     public MachineStatus status() {
-        Residence now = home;
+        Residence now = home();
         List<MachineStatus.Cpu> cpus = new ArrayList<>();
-        for (int n = 0; n < now.cpus.size(); n++) {
-            VirtualCpu cpu = now.cpus.get(n);
-            cpus.add(new MachineStatus.Cpu(cpu.instructions(), cpuNanos(n), cpu.waiting()));
+        for (int n = 0; n < now.cpus().size(); n++) {
+            VirtualCpu cpu = now.cpus().get(n);
+            cpus.add(new MachineStatus.Cpu(cpu.instructions(), execution.cpuNanos(n), cpu.waiting()));
         }
-        lock.lock();
-        try {
-            return new MachineStatus(
-                    settings.name,
-                    phase,
-                    now.engine.jar().version(),
-                    Optional.ofNullable(origin).map(was -> was.engine.jar().version()),
-                    probation != null,
-                    settings.memory,
-                    now.spec.parameters(),
-                    Duration.ofNanos(clock.nanoTime()),
-                    accounts.handovers(),
-                    cpus,
-                    Optional.ofNullable(end));
-        } finally {
-            lock.unlock();
-        }
+        return new MachineStatus(
+                settings.name,
+                execution.phase(),
+                now.engine().jar().version(),
+                Optional.ofNullable(origin).map(was -> was.engine.jar().version()),
+                execution.probation().isPresent(),
+                settings.memory,
+                now.spec().parameters(),
+                Duration.ofNanos(clock.nanoTime()),
+                accounts.handovers(),
+                cpus,
+                execution.end());
     }
 
     /** What it did on each engine that it has been on, in the order in which it came to them. */
     public List<EngineUsage> usage() {
-        return accounts.usage(work(), home.machine.statistics());
+        return accounts.usage(work(), home().machine().statistics());
     }
 
     private EngineUsage.Work work() {
+        List<VirtualCpu> cpus = home().cpus();
         long cpuNanos = 0;
-        for (int n = 0; n < threads.size(); n++) {
-            cpuNanos += cpuNanos(n);
+        long instructions = 0;
+        for (int n = 0; n < cpus.size(); n++) {
+            cpuNanos += execution.cpuNanos(n);
+            instructions += cpus.get(n).instructions();
         }
-        long instructions =
-                home.cpus.stream().mapToLong(VirtualCpu::instructions).sum();
         return new EngineUsage.Work(clock.nanoTime(), cpuNanos, instructions);
-    }
-
-    /** CPU time of a vCPU's thread; 0 if it does not run. */
-    private long cpuNanos(int cpu) {
-        return cpu < threads.size()
-                ? Math.max(
-                        0,
-                        ManagementFactory.getThreadMXBean()
-                                .getThreadCpuTime(threads.get(cpu).threadId()))
-                : 0;
-    }
-
-    private Phase phase() {
-        lock.lock();
-        try {
-            return phase;
-        } finally {
-            lock.unlock();
-        }
     }
 
     /** The engine's counters for this machine. */
     public Map<String, Long> statistics() {
-        return home.machine.statistics();
+        return home().machine().statistics();
     }
 
     /** The guest's time. */
@@ -495,212 +372,27 @@ public final class VirtualMachine implements AutoCloseable {
     public void close() {
         stop("closed");
         control.lock();
-        lock.lock();
         try {
-            if (phase == Phase.CLOSED) {
+            if (!execution.close()) {
                 return;
             }
-            if (!awaitThreads()) {
-                throw new HostException("machine " + settings.name + ": " + alive + " of " + cpus().size()
-                        + " vCPUs did not stop within " + KICK_DEADLINE.toSeconds() + " s");
-            }
-            phase = Phase.CLOSED;
         } finally {
-            lock.unlock();
             control.unlock();
         }
         try {
-            home.machine.close();
+            home().machine().close();
         } finally {
             // A console may outlive the machine, and must not keep its engine.
             settings.serial.onInput(() -> {});
             settings.debug.onInput(() -> {});
             memory.close();
-            home.engine.release();
+            home().engine().release();
             forgetOrigin();
-        }
-    }
-
-    private List<VirtualCpu> cpus() {
-        return home.cpus;
-    }
-
-    private void requireOpen() {
-        if (phase == Phase.CLOSED) {
-            throw new HostException("machine " + settings.name + ": is closed");
-        }
-    }
-
-    private void kickAll() {
-        cpus().forEach(VirtualCpu::kick);
-    }
-
-    private boolean awaitOutside() {
-        long nanos = KICK_DEADLINE.toNanos();
-        while (inside > 0 && nanos > 0) {
-            nanos = awaitNanosUninterruptibly(nanos);
-        }
-        return inside == 0;
-    }
-
-    private boolean awaitThreads() {
-        long nanos = KICK_DEADLINE.toNanos();
-        while (alive > 0 && nanos > 0) {
-            nanos = awaitNanosUninterruptibly(nanos);
-        }
-        return alive == 0;
-    }
-
-    // A half-done pause or close cannot be left to an interrupt; the caller sees it afterwards.
-    private long awaitNanosUninterruptibly(long nanos) {
-        long deadline = System.nanoTime() + nanos;
-        boolean interrupted = false;
-        try {
-            while (true) {
-                try {
-                    return changed.awaitNanos(deadline - System.nanoTime());
-                } catch (InterruptedException e) {
-                    interrupted = true;
-                }
-            }
-        } finally {
-            if (interrupted) {
-                Thread.currentThread().interrupt();
-            }
-        }
-    }
-
-    private void cpuThread(int number) {
-        try {
-            Handover arrived = null;
-            while (enter()) {
-                if (arrived != null) {
-                    arrived.depart();
-                    arrived = null;
-                }
-                Residence here = home;
-                Exit exit;
-                String trace = "";
-                long left;
-                try {
-                    exit = here.cpus.get(number).run();
-                    left = System.nanoTime();
-                    if (exit == null) {
-                        exit = failure(here, "vCPU " + number + ": run returned no exit");
-                    }
-                } catch (Throwable e) {
-                    left = System.nanoTime();
-                    exit = failure(here, "vCPU " + number + ": " + describe(e));
-                    trace = stackTrace(e);
-                } finally {
-                    leave();
-                }
-                Probation trial = exit.reason() == Exit.Reason.FAILED ? probation : null;
-                if (trial != null && trial.subject() == here) {
-                    if (rescued(trial, number, exit)) {
-                        continue;
-                    }
-                    exit = new Exit(exit.reason(), exit.status(), exit.detail() + "; " + trial.problem());
-                }
-                if (exit.reason() != Exit.Reason.KICKED) {
-                    finish(exit, number, trace);
-                }
-                Handover attempt = handover;
-                if (attempt != null) {
-                    attempt.arrive(number, left);
-                    arrived = attempt;
-                }
-            }
-        } finally {
-            lock.lock();
-            alive--;
-            changed.signalAll();
-            lock.unlock();
-        }
-    }
-
-    /** An engine has failed on probation: the vCPU waits to be taken back to where it came from. */
-    private boolean rescued(Probation trial, int number, Exit exit) {
-        trial.failed(exit.detail());
-        long end = System.nanoTime() + RESCUE_NANOS;
-        while (System.nanoTime() < end && phase() == Phase.RUNNING && !trial.lost()) {
-            Handover attempt = handover;
-            if (attempt != null && attempt.arrive(number, System.nanoTime())) {
-                attempt.depart();
-                return true;
-            }
-            LockSupport.parkNanos(this, 100_000);
-        }
-        return home != trial.subject();
-    }
-
-    private static Exit failure(Residence here, String detail) {
-        return new Exit(Exit.Reason.FAILED, 0, "engine " + here.engine.jar().version() + " failed on " + detail);
-    }
-
-    private static String describe(Throwable e) {
-        String message = e.getMessage();
-        String name = e.getClass().getName();
-        return message == null
-                ? name
-                : name + ": " + message.lines().findFirst().orElse("");
-    }
-
-    private static String stackTrace(Throwable e) {
-        StringWriter text = new StringWriter();
-        e.printStackTrace(new PrintWriter(text));
-        return text.toString();
-    }
-
-    /** Waits while the machine is paused; false once the run has ended. */
-    private boolean enter() {
-        lock.lock();
-        try {
-            while (phase == Phase.PAUSED) {
-                changed.awaitUninterruptibly();
-            }
-            if (phase != Phase.RUNNING) {
-                return false;
-            }
-            inside++;
-            return true;
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    private void leave() {
-        lock.lock();
-        inside--;
-        changed.signalAll();
-        lock.unlock();
-    }
-
-    private void finish(Exit exit, int cpu, String trace) {
-        lock.lock();
-        try {
-            if (end != null) {
-                return;
-            }
-            end = new MachineEnd(exit, cpu, Duration.ofNanos(clock.nanoTime()), trace);
-            phase = Phase.ENDED;
-            clock.pause();
-            kickAll();
-            changed.signalAll();
-            event(
-                    MachineEvent.Kind.ENDED,
-                    exit.detail().isEmpty() ? exit.reason().toString() : exit.detail());
-        } finally {
-            lock.unlock();
         }
     }
 
     /** Waits until no vCPU thread is left, for tests. */
     boolean threadsGone(Duration timeout) throws InterruptedException {
-        long deadline = System.nanoTime() + timeout.toNanos();
-        for (Thread thread : List.copyOf(threads)) {
-            thread.join(Math.max(1, TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime())));
-        }
-        return threads.stream().noneMatch(Thread::isAlive);
+        return execution.threadsGone(timeout);
     }
 }
