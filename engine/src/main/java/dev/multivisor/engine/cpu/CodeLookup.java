@@ -14,6 +14,13 @@ final class CodeLookup {
     /** Entries of the jump cache. */
     private static final int JUMPS = 1 << 14;
 
+    /** What the cache starts as. Never written. */
+    private static final Block[] NO_JUMPS = new Block[JUMPS];
+
+    static {
+        Arrays.fill(NO_JUMPS, Block.NONE);
+    }
+
     long context;
 
     /** The linear base of code: 0 in 64-bit mode. */
@@ -21,7 +28,7 @@ final class CodeLookup {
 
     private final Cpu cpu;
     private final BlockCache cache;
-    private final Block[] jumps = new Block[JUMPS];
+    private final Block[] jumps = NO_JUMPS.clone();
 
     /** Counts reloads of CS to another base or limit outside 64-bit mode, which change the context too. */
     private int codeSegments;
@@ -32,7 +39,6 @@ final class CodeLookup {
     CodeLookup(Cpu cpu, BlockCache cache) {
         this.cpu = cpu;
         this.cache = cache;
-        Arrays.fill(jumps, Block.NONE);
     }
 
     /** Recomputes the context, after anything that may have changed it. */

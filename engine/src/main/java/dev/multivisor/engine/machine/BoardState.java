@@ -17,7 +17,9 @@ import dev.multivisor.engine.device.rtc.RtcState;
 import dev.multivisor.engine.device.serial.SerialState;
 import dev.multivisor.engine.mmu.MmuState;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
 
@@ -73,32 +75,59 @@ record BoardState(
      */
     record TimeState(int cpus, boolean counted, long skipped, long[] tscOffsets) {}
 
-    void write(StateContainer container) {
-        container.put("time", VERSION, time);
+    /** The parts by name. */
+    Map<String, Record> sections() {
+        Map<String, Record> sections = new LinkedHashMap<>();
+        sections.put("time", time);
         for (int cpu = 0; cpu < cpus.size(); cpu++) {
-            container.put("cpu." + cpu, VERSION, cpus.get(cpu));
-            container.put("mmu." + cpu, VERSION, mmus.get(cpu));
-            container.put("localApic." + cpu, VERSION, apics.get(cpu));
+            sections.put("cpu." + cpu, cpus.get(cpu));
+            sections.put("mmu." + cpu, mmus.get(cpu));
+            sections.put("localApic." + cpu, apics.get(cpu));
         }
-        container.put("pic", VERSION, pic);
-        container.put("ioApic", VERSION, ioApic);
-        container.put("interruptRouter", VERSION, router);
-        container.put("pit", VERSION, pit);
-        container.put("rtc", VERSION, rtc);
-        container.put("acpiPm", VERSION, acpi);
-        container.put("serial", VERSION, serial);
-        container.put("i8042", VERSION, i8042);
-        container.put("fwCfg", VERSION, fwCfg);
-        container.put("kvmClock", VERSION, kvmClock);
-        container.put("pciBus", VERSION, pci);
+        sections.put("pic", pic);
+        sections.put("ioApic", ioApic);
+        sections.put("interruptRouter", router);
+        sections.put("pit", pit);
+        sections.put("rtc", rtc);
+        sections.put("acpiPm", acpi);
+        sections.put("serial", serial);
+        sections.put("i8042", i8042);
+        sections.put("fwCfg", fwCfg);
+        sections.put("kvmClock", kvmClock);
+        sections.put("pciBus", pci);
+        return sections;
+    }
+
+    void write(StateContainer container) {
+        sections().forEach((name, state) -> container.put(name, VERSION, state));
+    }
+
+    /**
+     * Checks what a machine has become of this state.
+     *
+     * @throws EngineException naming the section and field that differ
+     */
+    void requireSame(BoardState restored) {
+        Map<String, Record> others = restored.sections();
+        sections()
+                .forEach((name, state) -> RecordCodec.of(state.getClass())
+                        .difference(state, others.get(name))
+                        .ifPresent(difference -> {
+                            throw new EngineException(
+                                    "state: section '" + name + "': " + difference + " after it was restored");
+                        }));
     }
 
     /** @throws EngineException naming the section and field that cannot be taken */
     static BoardState read(StateContainer container, int expectedCpus) {
         TimeState time = container.take("time", VERSION, TimeState.class);
-        if (time.cpus != expectedCpus || time.tscOffsets == null || time.tscOffsets.length != expectedCpus) {
+        if (time.cpus != expectedCpus) {
             throw new EngineException(
                     "state: section 'time': cpus: " + time.cpus + ", the machine has " + expectedCpus);
+        }
+        if (time.tscOffsets.length != expectedCpus) {
+            throw new EngineException("state: section 'time': tscOffsets: " + time.tscOffsets.length
+                    + " values, the machine has " + expectedCpus + " vCPUs");
         }
         List<CpuState> cpus = new ArrayList<>();
         List<MmuState> mmus = new ArrayList<>();

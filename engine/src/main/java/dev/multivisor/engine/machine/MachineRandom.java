@@ -7,15 +7,20 @@ import java.security.SecureRandom;
  * count of instructions.
  */
 final class MachineRandom {
-    private final SecureRandom host;
+    private final boolean counted;
 
     MachineRandom(boolean counted) {
-        host = counted ? null : new SecureRandom();
+        this.counted = counted;
+    }
+
+    /** Made when the first guest asks: it takes long. */
+    private static final class Host {
+        static final SecureRandom RANDOM = new SecureRandom();
     }
 
     /** The next number, at a count of instructions. */
     long next(long instructions) {
-        return host == null ? mixed((instructions + 1) * 0x9e3779b97f4a7c15L) : host.nextLong();
+        return counted ? mixed((instructions + 1) * 0x9e3779b97f4a7c15L) : Host.RANDOM.nextLong();
     }
 
     /** The finalizer of SplitMix64 (Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators", 2014). */

@@ -65,7 +65,9 @@ public final class SoftMachine implements Machine {
         BoardState state = BoardState.read(StateContainer.parse(bytes), spec.cpus());
         MachineTime time = new MachineTime(
                 resources.clock(), state.time().counted(), state.time().skipped());
-        return new SoftMachine(producer, wiring -> new Board(resources, time, wiring, state));
+        SoftMachine machine = new SoftMachine(producer, wiring -> new Board(resources, time, wiring, state));
+        state.requireSame(machine.board.save());
+        return machine;
     }
 
     @Override

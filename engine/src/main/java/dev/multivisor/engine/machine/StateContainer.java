@@ -1,19 +1,22 @@
 package dev.multivisor.engine.machine;
 
 import dev.multivisor.api.EngineException;
-import java.lang.reflect.RecordComponent;
+import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.zip.CRC32C;
 import tools.jackson.core.JacksonException;
-import tools.jackson.databind.DeserializationFeature;
-import tools.jackson.databind.JsonNode;
-import tools.jackson.dataformat.cbor.CBORMapper;
+import tools.jackson.core.JsonGenerator;
+import tools.jackson.core.JsonParser;
+import tools.jackson.core.JsonToken;
+import tools.jackson.core.ObjectReadContext;
+import tools.jackson.core.ObjectWriteContext;
+import tools.jackson.core.io.SerializedString;
+import tools.jackson.dataformat.cbor.CBORFactory;
 
 /**
  * A machine's state as bytes: a header (magic, format version, length and CRC-32C of what follows, all little-endian) and a
@@ -28,39 +31,39 @@ final class StateContainer {
     private static final int FORMAT = 1;
     private static final int HEADER = 20;
 
-    private static final CBORMapper MAPPER = CBORMapper.builder()
-            .enable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
-            .enable(DeserializationFeature.FAIL_ON_MISSING_CREATOR_PROPERTIES)
-            .enable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)
-            .build();
+    /** What fits a machine with two vCPUs. */
+    private static final int USUAL_SIZE = 8192;
+
+    private static final SerializedString PRODUCER = new SerializedString("producer");
+    private static final SerializedString SECTIONS = new SerializedString("sections");
+    private static final SerializedString VERSION = new SerializedString("version");
+    private static final SerializedString DATA = new SerializedString("data");
+
+    private static final CBORFactory CBOR = new CBORFactory();
 
     private final String producer;
-    private final Map<String, Section> sections;
+    private final Map<String, Section> sections = new LinkedHashMap<>();
 
-    private StateContainer(String producer, Map<String, Section> sections) {
+    private StateContainer(String producer) {
         this.producer = producer;
-        this.sections = sections;
     }
 
-    /** What is written. */
-    record Content(String producer, Map<String, Section> sections) {}
+    private sealed interface Section {}
 
-    /**
-     * A part of the state.
-     *
-     * @param version of its record
-     * @param data the record as a tree
-     */
-    record Section(int version, JsonNode data) {}
+    /** A section to be written. */
+    private record Outgoing(int version, Record state) implements Section {}
+
+    /** A section that was read: its data is CBOR. */
+    private record Incoming(int version, byte[] bytes, int offset, int length) implements Section {}
 
     /** An empty container to be filled by {@link #put}. */
     static StateContainer of(String producer) {
-        return new StateContainer(producer, new LinkedHashMap<>());
+        return new StateContainer(producer);
     }
 
     /** Adds a section. */
     StateContainer put(String name, int version, Record state) {
-        sections.put(name, new Section(version, MAPPER.valueToTree(state)));
+        sections.put(name, new Outgoing(version, state));
         return this;
     }
 
@@ -70,90 +73,90 @@ final class StateContainer {
     }
 
     /**
-     * Takes a section out, so that {@link #finish} can tell which nobody asked for.
+     * Takes a section out of a container that was read, so that {@link #finish} can tell which nobody asked for.
      *
      * @throws EngineException if it is absent, of another version, or does not fit the record
      */
     <T extends Record> T take(String name, int version, Class<T> type) {
-        Section section = sections.remove(name);
-        if (section == null) {
+        if (!(sections.remove(name) instanceof Incoming section)) {
             throw new EngineException("state: section '" + name + "' is missing");
         }
         if (section.version != version) {
             throw new EngineException(
                     "state: section '" + name + "' has version " + section.version + ", this engine takes " + version);
         }
-        try {
-            T state = MAPPER.treeToValue(section.data, type);
-            requireComplete("state: section '" + name + "': ", state);
-            return state;
+        try (JsonParser in =
+                CBOR.createParser(ObjectReadContext.empty(), section.bytes, section.offset, section.length)) {
+            in.nextToken();
+            return RecordCodec.of(type).read(in);
         } catch (JacksonException e) {
-            throw new EngineException("state: section '" + name + "': " + line(e), e);
+            throw refusal("section '" + name + "'", new InvalidFieldException(e));
+        } catch (InvalidFieldException e) {
+            throw refusal("section '" + name + "'", e);
         }
     }
 
-    /** What is wrong, and where, in one line. */
-    private static String line(JacksonException e) {
-        StringBuilder path = new StringBuilder();
-        for (JacksonException.Reference step : e.getPath()) {
-            path.append(step.getPropertyName() == null ? "[" + step.getIndex() + "]" : "." + step.getPropertyName());
-        }
-        String where = path.isEmpty() ? "" : path.substring(path.charAt(0) == '.' ? 1 : 0) + ": ";
-        return where + e.getOriginalMessage().replaceAll("\\s*\\R\\s*", " ");
-    }
-
-    /** Refuses null anywhere within: no state has optional parts. */
-    private static void requireComplete(String path, Object value) {
-        switch (value) {
-            case null -> throw new EngineException(path + ": is missing");
-            case List<?> list -> {
-                for (int n = 0; n < list.size(); n++) {
-                    requireComplete(path + "[" + n + "]", list.get(n));
-                }
-            }
-            case Record state -> {
-                String prefix = path.endsWith(" ") ? path : path + ".";
-                for (RecordComponent component : state.getClass().getRecordComponents()) {
-                    requireComplete(prefix + component.getName(), component(state, component));
-                }
-            }
-            default -> {
-                // A number, a boolean, a string or an array of numbers.
-            }
-        }
-    }
-
-    private static Object component(Record state, RecordComponent component) {
-        try {
-            component.getAccessor().setAccessible(true);
-            return component.getAccessor().invoke(state);
-        } catch (ReflectiveOperationException e) {
-            throw new AssertionError(e);
-        }
+    private static EngineException refusal(String what, InvalidFieldException e) {
+        return new EngineException("state: " + what + ": " + e.getMessage(), e);
     }
 
     /** @throws EngineException if a section was not taken */
     void finish() {
         if (!sections.isEmpty()) {
-            throw new EngineException(
-                    "state: unknown section '" + sections.keySet().iterator().next() + "'");
+            throw new EngineException("state: unknown section '"
+                    + InvalidFieldException.shown(sections.keySet().iterator().next()) + "'");
+        }
+    }
+
+    // ---- Writing ----
+
+    /** Bytes with room for the header in front. */
+    private static final class Framed extends ByteArrayOutputStream {
+        Framed() {
+            super(USUAL_SIZE);
+            count = HEADER;
+        }
+
+        byte[] finish() {
+            ByteBuffer.wrap(buf)
+                    .order(ByteOrder.LITTLE_ENDIAN)
+                    .put(MAGIC)
+                    .putInt(FORMAT)
+                    .putInt(count - HEADER)
+                    .putInt(checksum(buf, HEADER, count - HEADER));
+            return toByteArray();
         }
     }
 
     byte[] toBytes() {
-        byte[] content = MAPPER.writeValueAsBytes(new Content(producer, sections));
-        ByteBuffer out = ByteBuffer.allocate(HEADER + content.length).order(ByteOrder.LITTLE_ENDIAN);
-        out.put(MAGIC)
-                .putInt(FORMAT)
-                .putInt(content.length)
-                .putInt(checksum(content))
-                .put(content);
-        return out.array();
+        Framed framed = new Framed();
+        try (JsonGenerator out = CBOR.createGenerator(ObjectWriteContext.empty(), framed)) {
+            out.writeStartObject(this, 2);
+            out.writeName(PRODUCER);
+            out.writeString(producer);
+            out.writeName(SECTIONS);
+            out.writeStartObject(sections, sections.size());
+            for (Map.Entry<String, Section> entry : sections.entrySet()) {
+                Outgoing section = (Outgoing) entry.getValue();
+                out.writeName(entry.getKey());
+                out.writeStartObject(section, 2);
+                out.writeName(VERSION);
+                out.writeNumber(section.version);
+                out.writeName(DATA);
+                RecordCodec.of(section.state.getClass()).write(out, section.state);
+                out.writeEndObject();
+            }
+            out.writeEndObject();
+            out.writeEndObject();
+        }
+        return framed.finish();
     }
+
+    // ---- Reading ----
 
     /** @throws EngineException naming the field of the header that is wrong */
     static StateContainer parse(byte[] bytes) {
-        if (bytes.length < HEADER || !Arrays.equals(MAGIC, Arrays.copyOf(bytes, MAGIC.length))) {
+        if (bytes.length < HEADER || !Arrays.equals(bytes, 0, MAGIC.length, MAGIC, 0, MAGIC.length)) {
             throw new EngineException("state: magic: this is not a machine's state");
         }
         if (bytes.length > LIMIT) {
@@ -170,26 +173,109 @@ final class StateContainer {
                     "state: length: " + length + " bytes announced, " + (bytes.length - HEADER) + " present");
         }
         int checksum = in.getInt();
-        byte[] content = Arrays.copyOfRange(bytes, HEADER, bytes.length);
-        if (checksum != checksum(content)) {
+        if (checksum != checksum(bytes, HEADER, length)) {
             throw new EngineException("state: checksum: the content is damaged");
         }
-        try {
-            Content parsed = MAPPER.readValue(content, Content.class);
-            if (parsed == null) {
-                throw new EngineException("state: content: is empty");
+        return content(bytes);
+    }
+
+    /** The parser counts from somewhere; {@code base} added to its locations gives indices of the bytes. */
+    private static StateContainer content(byte[] bytes) {
+        try (JsonParser in = CBOR.createParser(ObjectReadContext.empty(), bytes, HEADER, bytes.length - HEADER)) {
+            int base = HEADER - (int) in.currentLocation().getByteOffset();
+            String producer = null;
+            Map<String, Section> sections = null;
+            requireMap(in.nextToken());
+            for (String name = in.nextName(); name != null; name = in.nextName()) {
+                in.nextToken();
+                try {
+                    switch (name) {
+                        case "producer" -> producer = once(producer, StateReader.readString(in));
+                        case "sections" -> sections = once(sections, sections(in, bytes, base));
+                        default -> throw new InvalidFieldException("is unknown to this engine");
+                    }
+                } catch (InvalidFieldException e) {
+                    throw e.within(name);
+                }
             }
-            requireComplete("state: content: ", parsed);
-            parsed.sections.forEach((name, section) -> requireComplete("state: section '" + name + "': ", section));
-            return new StateContainer(parsed.producer, new LinkedHashMap<>(parsed.sections));
+            if (in.nextToken() != null) {
+                throw new InvalidFieldException("has something behind its end");
+            }
+            StateContainer container = new StateContainer(present("producer", producer));
+            container.sections.putAll(present("sections", sections));
+            return container;
         } catch (JacksonException e) {
-            throw new EngineException("state: content: " + line(e), e);
+            throw refusal("content", new InvalidFieldException(e));
+        } catch (InvalidFieldException e) {
+            throw refusal("content", e);
         }
     }
 
-    private static int checksum(byte[] content) {
+    private static void requireMap(JsonToken token) {
+        if (token != JsonToken.START_OBJECT) {
+            throw new InvalidFieldException("is not a map");
+        }
+    }
+
+    private static <T> T once(T before, T value) {
+        if (before != null) {
+            throw new InvalidFieldException("is there twice");
+        }
+        return value;
+    }
+
+    private static <T> T present(String name, T value) {
+        if (value == null) {
+            throw new InvalidFieldException("is missing").within(name);
+        }
+        return value;
+    }
+
+    private static Map<String, Section> sections(JsonParser in, byte[] bytes, int base) {
+        requireMap(in.currentToken());
+        Map<String, Section> sections = new LinkedHashMap<>();
+        for (String name = in.nextName(); name != null; name = in.nextName()) {
+            in.nextToken();
+            try {
+                Section section = section(in, bytes, base);
+                once(sections.put(name, section), section);
+            } catch (InvalidFieldException e) {
+                throw e.within(name);
+            }
+        }
+        return sections;
+    }
+
+    private static Section section(JsonParser in, byte[] bytes, int base) {
+        requireMap(in.currentToken());
+        Integer version = null;
+        Integer start = null;
+        int end = 0;
+        for (String name = in.nextName(); name != null; name = in.nextName()) {
+            JsonToken token = in.nextToken();
+            try {
+                switch (name) {
+                    case "version" -> version = once(version, StateReader.readInt(in));
+                    case "data" -> {
+                        requireMap(token);
+                        start = once(
+                                start, base + (int) in.currentTokenLocation().getByteOffset());
+                        in.skipChildren();
+                        end = base + (int) in.currentLocation().getByteOffset();
+                    }
+                    default -> throw new InvalidFieldException("is unknown to this engine");
+                }
+            } catch (InvalidFieldException e) {
+                throw e.within(name);
+            }
+        }
+        int offset = present("data", start);
+        return new Incoming(present("version", version), bytes, offset, end - offset);
+    }
+
+    private static int checksum(byte[] bytes, int offset, int length) {
         CRC32C crc = new CRC32C();
-        crc.update(content);
+        crc.update(bytes, offset, length);
         return (int) crc.getValue();
     }
 }

@@ -27,8 +27,8 @@ public final class Mmu {
 
     private static final long PAGES = -4096L;
 
-    /** What stands in for a set while no access may be fast. Never written. */
-    private static final Tlb NEVER = new Tlb();
+    /** What stands in for a set's tags while no access may be fast. Never written. */
+    private static final long[] NEVER = Tlb.NONE.clone();
 
     /** DR6 bits of data breakpoints that the current instruction has met; taken up, and cleared, after it. */
     public int pendingDebug;
@@ -529,7 +529,14 @@ public final class Mmu {
             data = flagged && (owner.cr4 & Cpu.CR4_SMAP) != 0 ? translations.suspended() : supervisor;
         }
         alignmentChecked = check;
-        tags = check ? NEVER.tags : data.tags;
+        tags = check ? NEVER : data.tags;
+    }
+
+    /** A set was allocated, perhaps the current one. */
+    void allocated() {
+        if (tags == Tlb.NONE) {
+            tags = data.tags;
+        }
     }
 
     /**

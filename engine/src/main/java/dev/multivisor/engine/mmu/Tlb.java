@@ -22,24 +22,29 @@ final class Tlb {
 
     static final long SLOW = 1;
 
-    private static final int LOG = 1024;
+    /** The tags of every set into which nothing was entered yet: most of those of a machine that was just restored. */
+    static final long[] NONE = new long[ENTRIES << STRIDE_BITS];
 
-    final long[] tags = new long[ENTRIES << STRIDE_BITS];
+    static {
+        Arrays.fill(NONE, INVALID);
+    }
+
+    private static final int LOG = 1024;
+    private static final long[] NO_PAGES = {};
+    private static final int[] NO_LOG = {};
+
+    long[] tags = NONE;
 
     /** Guest-physical addresses of pages by entry; bit 0 is set for a global page. */
-    final long[] physical = new long[ENTRIES];
+    long[] physical = NO_PAGES;
 
     /** Entries filled with pages that are not global since the last flush of those; more than fit: all of them. */
-    private final int[] log = new int[LOG];
+    private int[] log = NO_LOG;
 
     private int logged;
 
     /** Whether anything was entered since the last full flush. */
     private boolean used;
-
-    Tlb() {
-        Arrays.fill(tags, INVALID);
-    }
 
     /** The index in {@link #tags} of an address's entry. */
     static int index(long linear) {
@@ -57,7 +62,16 @@ final class Tlb {
         tags[index + EXECUTE] = INVALID;
     }
 
-    /** Gives an entry to a page, with no permissions yet. */
+    /** Makes room for entries, if that was not done yet. */
+    void allocate() {
+        if (tags == NONE) {
+            tags = NONE.clone();
+            physical = new long[ENTRIES];
+            log = new int[LOG];
+        }
+    }
+
+    /** Gives an entry to a page, with no permissions yet. The set is allocated. */
     void take(int index, long page, long physicalPage, long ramOffset, boolean global) {
         used = true;
         invalidate(index);

@@ -111,6 +111,10 @@ final class Translations {
     private void fill(Tlb set, int index, long page, int kind) {
         long physical = walk.frame;
         boolean global = walk.global;
+        if (set.tags == Tlb.NONE) {
+            set.allocate();
+            cpu.mmu.allocated();
+        }
         boolean same =
                 set.holds(index, page) && set.physical[index >>> Tlb.STRIDE_BITS] == (physical | (global ? 1 : 0));
         if (!same) {

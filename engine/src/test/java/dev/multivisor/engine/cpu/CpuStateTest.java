@@ -6,14 +6,12 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.multivisor.api.EngineException;
+import dev.multivisor.engine.machine.StateTravel;
 import dev.multivisor.engine.mmu.Mmu;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
-import tools.jackson.dataformat.cbor.CBORMapper;
 
 class CpuStateTest {
-    private static final CBORMapper MAPPER = new CBORMapper();
-
     private static Cpu scrambled(long seed) {
         Random random = new Random(seed);
         Cpu cpu = FlatGuest.longMode().cpu;
@@ -43,10 +41,10 @@ class CpuStateTest {
     @Test
     void restoredStateIsTheSameBytes() {
         for (int seed = 0; seed < 50; seed++) {
-            byte[] saved = MAPPER.writeValueAsBytes(CpuState.save(scrambled(seed)));
+            byte[] saved = StateTravel.write(CpuState.save(scrambled(seed)));
             Cpu copy = new FlatGuest().cpu;
-            MAPPER.readValue(saved, CpuState.class).restore(copy);
-            assertArrayEquals(saved, MAPPER.writeValueAsBytes(CpuState.save(copy)));
+            StateTravel.read(saved, CpuState.class).restore(copy);
+            assertArrayEquals(saved, StateTravel.write(CpuState.save(copy)));
             assertEquals(64, copy.codeSize);
         }
     }
@@ -75,9 +73,7 @@ class CpuStateTest {
     void resetAndStartUp() {
         Cpu cpu = scrambled(2);
         CpuReset.powerOn(cpu);
-        assertArrayEquals(
-                MAPPER.writeValueAsBytes(CpuState.save(new FlatGuest().cpu)),
-                MAPPER.writeValueAsBytes(CpuState.save(cpu)));
+        assertArrayEquals(StateTravel.write(CpuState.save(new FlatGuest().cpu)), StateTravel.write(CpuState.save(cpu)));
         assertEquals(0xfffffff0L, cpu.segmentBase[Cpu.CS] + cpu.r[Cpu.RIP]);
         Cpu second = new Cpu(1, new Mmu(cpu.mmu.memory()), cpu.platform);
         CpuReset.powerOn(second);

@@ -34,16 +34,19 @@ class HandoverTest {
         try (var lent = new TestResources(SystemGuest.MEMORY)) {
             SoftMachine machine = guest.create(kernel, Map.of(), lent.resources);
             Exit exit = MachineRunner.run(machine, Duration.ofMillis(random.nextLong(20)));
-            int handovers = 0;
-            while (exit.reason() == Exit.Reason.KICKED && handovers < 3000) {
+            HandoverBenchmark.Times times = new HandoverBenchmark.Times();
+            while (exit.reason() == Exit.Reason.KICKED && times.count() < 3000) {
+                long start = System.nanoTime();
                 byte[] state = machine.save(SoftMachine.stateFormat());
+                long saved = System.nanoTime();
                 machine.close();
                 machine = SoftMachine.restore("test", guest.spec(Map.of()), state, lent.resources);
+                times.add(saved - start, System.nanoTime() - saved);
                 assertArrayEquals(state, machine.save(SoftMachine.stateFormat()));
                 exit = MachineRunner.run(machine, Duration.ofMillis(1 + random.nextLong(20)));
-                handovers++;
             }
             machine.close();
+            System.out.println(name + ": " + times);
             assertEquals(new Exit(Exit.Reason.DEBUG_EXIT, 1, ""), exit, lent.debug::text);
         }
     }

@@ -11,6 +11,7 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.zip.CRC32C;
 import org.junit.jupiter.api.Test;
@@ -101,6 +102,68 @@ class StateContainerTest {
                 .toBytes();
         assertRefusal(
                 "list[0].values: is missing", () -> StateContainer.parse(deep).take("part", 3, Outer.class));
+    }
+
+    /** Every type of component, with values at the edges. */
+    @Test
+    void whatIsReadIsWhatWasWritten() {
+        record All(
+                int i, long l, boolean b, byte[] bytes, int[] ints, long[] longs, String s, Inner r, List<Inner> rs) {}
+        int[] ints = new int[100];
+        ints[16] = Integer.MIN_VALUE;
+        All all = new All(
+                Integer.MAX_VALUE,
+                Long.MIN_VALUE,
+                true,
+                new byte[] {1, -1},
+                ints,
+                new long[] {0},
+                "x",
+                STATE.inner,
+                List.of());
+        All read = StateTravel.read(StateTravel.write(all), All.class);
+        assertEquals(Optional.empty(), RecordCodec.of(All.class).difference(all, read));
+        All other = new All(
+                Integer.MIN_VALUE, 1L << 40, false, new byte[0], new int[0], new long[17], "", STATE.inner, STATE.list);
+        read = StateTravel.read(StateTravel.write(other), All.class);
+        assertEquals(Optional.empty(), RecordCodec.of(All.class).difference(other, read));
+        assertEquals(
+                Optional.of("i: -2147483648 instead of 2147483647"),
+                RecordCodec.of(All.class).difference(all, other));
+    }
+
+    @Test
+    void differencesAreNamed() {
+        RecordCodec<Outer> codec = RecordCodec.of(Outer.class);
+        Outer inside = new Outer(STATE.inner, List.of(new Inner(8, new long[] {5})), true);
+        assertEquals(Optional.of("list[0].values[0]"), codec.difference(STATE, inside));
+        assertEquals(
+                Optional.of("list: 0 elements instead of 1"),
+                codec.difference(STATE, new Outer(STATE.inner, List.of(), true)));
+        assertEquals(
+                Optional.of("flag: false instead of true"),
+                codec.difference(STATE, new Outer(STATE.inner, STATE.list, false)));
+    }
+
+    /** What is there twice would be dropped once. */
+    @Test
+    void duplicatesAreNamed() {
+        byte[] good = bytes();
+        byte[] content = Arrays.copyOfRange(good, 20, good.length);
+        String text = new String(content, StandardCharsets.ISO_8859_1);
+        byte[] field = text.replace("dflag", "dlist").getBytes(StandardCharsets.ISO_8859_1);
+        assertRefusal(
+                "section 'part': list: is there twice",
+                () -> StateContainer.parse(framed(field)).take("part", 3, Outer.class));
+        byte[] sections = StateContainer.of("test 1")
+                .put("part", 3, STATE)
+                .put("port", 3, STATE)
+                .toBytes();
+        text = new String(sections, 20, sections.length - 20, StandardCharsets.ISO_8859_1);
+        byte[] twice = text.replace("dport", "dpart").getBytes(StandardCharsets.ISO_8859_1);
+        assertTrue(refused(framed(twice)).contains("sections.part: is there twice"));
+        assertTrue(refused(framed((text + "\0").getBytes(StandardCharsets.ISO_8859_1)))
+                .contains("behind its end"));
     }
 
     /** Content that is no CBOR, with a checksum that is right. */
