@@ -1,66 +1,176 @@
 package dev.multivisor.host;
 
-import dev.multivisor.api.Boot;
 import dev.multivisor.api.Console;
+import dev.multivisor.api.Exit;
 import dev.multivisor.api.Machine;
 import dev.multivisor.api.MachineSpec;
 import dev.multivisor.api.Resources;
-import java.lang.foreign.MemorySegment;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
+import dev.multivisor.api.VirtualCpu;
 import java.time.Duration;
 import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 
 /**
- * Warms up what a handover will do while the guest runs on undisturbed: a stand-in machine of the same specification, with a
- * kernel of a few bytes and memory of its own, is saved on the source and restored on the target again and again,
- * until the JVM has compiled these paths and the time no longer falls.
+ * Warms up what a handover will do while the guest runs on undisturbed: a stand-in machine of the same specification, with the
+ * built-in guest and memory of its own, runs on the target until it gets no faster; then it is saved on the source and
+ * restored on the target again and again, until the time for that no longer falls. So the JVM has compiled all of these paths
+ * when the guest arrives. A target that fails at that is found out.
  */
 final class Rehearsal {
-    private static final long MEMORY = 16L << 20;
-
     /** How many moves in a row without a new best time say that it no longer falls. */
-    private static final int STEADY = 200;
+    private static final int STEADY_MOVES = 200;
 
-    private Rehearsal() {}
+    /** The part of the time for running, in per cent. */
+    private static final int RUNNING = 70;
+
+    /** How often to look how fast the stand-in runs, and after how many looks without a new best it is fast. */
+    private static final long LOOK_MILLIS = 50;
+
+    private static final int STEADY_LOOKS = 20;
+
+    /** How long the target may take to let go of the stand-in, in milliseconds. */
+    private static final long KICK_MILLIS = 2000;
+
+    private final LoadedEngine from;
+    private final LoadedEngine to;
+    private final MachineSpec toSpec;
+    private final PausableClock clock = new PausableClock();
+
+    private Rehearsal(LoadedEngine from, LoadedEngine to, MachineSpec toSpec) {
+        this.from = from;
+        this.to = to;
+        this.toSpec = toSpec;
+    }
 
     /**
-     * Moves the stand-in until it is fast or the time is up.
+     * Runs and moves the stand-in until it is fast or the time is up. It occupies one processor of the host.
      *
      * @return the last move's time in nanoseconds
-     * @throws HostException if the target cannot take such a machine
+     * @throws HostException if the target cannot take or run such a machine
      */
     static long run(LoadedEngine from, MachineSpec spec, LoadedEngine to, MachineSpec toSpec, Duration limit) {
-        long end = System.nanoTime() + limit.toNanos();
-        try (GuestRam memory = GuestRam.allocate(MEMORY)) {
-            Resources resources =
-                    new Resources(memory, new PausableClock(), Deaf.CONSOLE, Deaf.CONSOLE, List.of(), List.of());
-            long best = Long.MAX_VALUE;
-            long last;
-            int since = 0;
-            try (Machine source = from.engine().create(spec, halt(), resources)) {
-                do {
-                    long start = System.nanoTime();
-                    byte[] state = source.save(to.info().state());
-                    to.engine().restore(toSpec, state, resources).close();
-                    last = System.nanoTime() - start;
-                    since = last < best ? 0 : since + 1;
-                    best = Math.min(best, last);
-                } while (since < STEADY && System.nanoTime() < end);
+        return new Rehearsal(from, to, toSpec).run(spec, limit.toNanos());
+    }
+
+    private long run(MachineSpec spec, long nanos) {
+        long start = System.nanoTime();
+        // Not closed when a vCPU hangs in the target: it may still be used there.
+        GuestRam memory = GuestRam.allocate(BuiltinGuest.MEMORY);
+        boolean stuck = false;
+        try {
+            Resources resources = new Resources(memory, clock, Deaf.CONSOLE, Deaf.CONSOLE, List.of(), List.of());
+            try (Machine source = from.engine().create(spec, BuiltinGuest.boot("quiet"), resources)) {
+                Machine target = restore(source, resources);
+                stuck = !perform(target.cpus().getFirst(), start + nanos / 100 * RUNNING);
+                if (stuck) {
+                    throw new HostException("engine " + to.jar().version() + ": did not let go of a vCPU within "
+                            + KICK_MILLIS + " ms while rehearsing");
+                }
+                target.close();
+                return move(source, resources, start + nanos);
             }
-            return last;
+        } finally {
+            if (!stuck) {
+                memory.close();
+            }
         }
     }
 
-    /** A Multiboot kernel that would halt: a header with its own addresses, and CLI, HLT. */
-    private static Boot halt() {
-        int flags = 0x10000;
-        int base = 0x100000;
-        int[] header = {0x1badb002, flags, -(0x1badb002 + flags), base, base, base + 64, 0, base + 32};
-        ByteBuffer image = ByteBuffer.allocateDirect(64).order(ByteOrder.LITTLE_ENDIAN);
-        image.asIntBuffer().put(header);
-        image.put(32, (byte) 0xfa).put(33, (byte) 0xf4);
-        return new Boot(new Boot.Image("rehearsal", MemorySegment.ofBuffer(image)), List.of(), "");
+    private Machine restore(Machine source, Resources resources) {
+        return to.engine().restore(toSpec, source.save(to.info().state()), resources);
+    }
+
+    /** Moves the stand-in until that is fast or it is the end, but once at least. */
+    private long move(Machine source, Resources resources, long end) {
+        long best = Long.MAX_VALUE;
+        long last;
+        int since = 0;
+        do {
+            long start = System.nanoTime();
+            restore(source, resources).close();
+            last = System.nanoTime() - start;
+            since = last < best ? 0 : since + 1;
+            best = Math.min(best, last);
+        } while (since < STEADY_MOVES && System.nanoTime() < end);
+        return last;
+    }
+
+    /**
+     * Runs the first vCPU, which starts no others that would take processors from the guest, until it is fast or it is the end.
+     *
+     * @return whether the vCPU came out again
+     */
+    private boolean perform(VirtualCpu cpu, long end) {
+        Performer performer = new Performer(cpu);
+        Thread thread = Thread.ofPlatform().name("rehearsal").daemon(true).unstarted(performer);
+        clock.resume();
+        thread.start();
+        try {
+            long before = cpu.instructions();
+            long best = 0;
+            int since = 0;
+            while (since < STEADY_LOOKS && System.nanoTime() < end && !performer.awaitEnd(LOOK_MILLIS)) {
+                long now = cpu.instructions();
+                // One or two per cent more are noise.
+                since = now - before > best + best / 50 ? 0 : since + 1;
+                best = Math.max(best, now - before);
+                before = now;
+            }
+            performer.over = true;
+            cpu.kick();
+            if (!performer.awaitEnd(KICK_MILLIS)) {
+                return false;
+            }
+        } catch (InterruptedException e) {
+            performer.over = true;
+            cpu.kick();
+            Thread.currentThread().interrupt();
+            return false;
+        } finally {
+            clock.pause();
+        }
+        if (performer.failure != null) {
+            throw new HostException(
+                    "engine " + to.jar().version() + ": failed while rehearsing: " + performer.failure,
+                    performer.failure);
+        }
+        if (performer.exit.reason() == Exit.Reason.FAILED) {
+            throw new HostException(
+                    "engine " + to.jar().version() + ": failed while rehearsing: " + performer.exit.detail());
+        }
+        return true;
+    }
+
+    /** The stand-in's vCPU thread. */
+    private static final class Performer implements Runnable {
+        private final VirtualCpu cpu;
+        private final CountDownLatch end = new CountDownLatch(1);
+        private volatile boolean over;
+        private volatile Exit exit;
+        private volatile Throwable failure;
+
+        Performer(VirtualCpu cpu) {
+            this.cpu = cpu;
+        }
+
+        @Override
+        public void run() {
+            try {
+                do {
+                    exit = Objects.requireNonNull(cpu.run(), "no exit");
+                } while (!over && exit.reason() == Exit.Reason.KICKED);
+            } catch (Throwable e) {
+                failure = e;
+            } finally {
+                end.countDown();
+            }
+        }
+
+        boolean awaitEnd(long millis) throws InterruptedException {
+            return end.await(millis, TimeUnit.MILLISECONDS);
+        }
     }
 
     /** A console with nobody at the far end. */
