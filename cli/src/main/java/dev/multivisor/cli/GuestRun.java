@@ -4,10 +4,13 @@ import dev.multivisor.api.Boot;
 import dev.multivisor.api.Console;
 import dev.multivisor.api.Exit;
 import dev.multivisor.api.MachineSpec;
-import dev.multivisor.host.LoadedEngine;
+import dev.multivisor.host.EngineJar;
+import dev.multivisor.host.EnginePool;
 import dev.multivisor.host.MachineEnd;
+import dev.multivisor.host.MachineHost;
 import dev.multivisor.host.StreamConsole;
 import dev.multivisor.host.VirtualMachine;
+import dev.multivisor.server.ControlServer;
 import java.io.FileDescriptor;
 import java.io.FileInputStream;
 import java.io.FileOutputStream;
@@ -30,13 +33,14 @@ final class GuestRun implements EscapeKeys.Actions {
     /**
      * What is asked for.
      *
+     * @param control where others reach the machine, and its name
      * @param interactive whether keys come from a terminal in raw mode
      * @param script whether the guest runs a script, whose status it reports by debug-exit
      * @param ours whether it is the default guest, with a shell whose prompt is known
      * @param log where a copy of the output goes; null for nowhere
      */
     record Plan(
-            String name,
+            Control control,
             long memory,
             MachineSpec spec,
             Boot boot,
@@ -49,17 +53,25 @@ final class GuestRun implements EscapeKeys.Actions {
             boolean statistics) {}
 
     private final Plan plan;
-    private final LoadedEngine engine;
+    private final MachineHost host;
     private final PrintWriter err;
     private final PanicWatch panic = new PanicWatch();
     private final PromptWatch prompt = new PromptWatch();
     private final List<OutputStream> sinks = new ArrayList<>();
+    private final StreamConsole console;
     private volatile VirtualMachine current;
+
+    /** What the machine is on, or will be after a reset: an upgrade outlives that. */
+    private EnginePool.Lease engine;
+
+    private MachineSpec spec;
     private volatile boolean quit;
 
-    GuestRun(Plan plan, LoadedEngine engine, PrintWriter err) {
+    GuestRun(Plan plan, EngineJar engine, MachineHost host, PrintWriter err) {
         this.plan = plan;
-        this.engine = engine;
+        this.host = host;
+        this.engine = host.lease(engine);
+        this.spec = plan.spec;
         this.err = err;
         sinks.add(new FileOutputStream(FileDescriptor.out));
         if (plan.log != null) {
@@ -69,21 +81,24 @@ final class GuestRun implements EscapeKeys.Actions {
         if (plan.ours) {
             sinks.add(prompt);
         }
+        console = new StreamConsole(sinks);
     }
 
     /** Runs it and returns the exit status. */
     int run() throws InterruptedException {
         long deadline = plan.timeout == null ? Long.MAX_VALUE : System.nanoTime() + plan.timeout.toNanos();
         try (RawTerminal terminal = plan.interactive ? RawTerminal.open() : null;
-                StreamConsole console = new StreamConsole(sinks)) {
+                console) {
             if (terminal != null) {
                 tell(EscapeKeys.HELP + ".");
             }
             if (!plan.script) {
-                Thread.ofPlatform().name("keys").daemon(true).start(() -> feed(console));
+                StreamConsole.Keyboard keyboard = console.keyboard(
+                        "the terminal of \"run\"", false, () -> tell("another console takes the input over."));
+                Thread.ofPlatform().name("keys").daemon(true).start(() -> feed(keyboard));
             }
             while (true) {
-                Optional<MachineEnd> end = runOnce(console, deadline);
+                Optional<MachineEnd> end = runOnce(deadline);
                 console.flush(1000);
                 Optional<Integer> status = status(end);
                 if (status.isEmpty() && System.nanoTime() >= deadline) {
@@ -94,16 +109,20 @@ final class GuestRun implements EscapeKeys.Actions {
                     return status.get();
                 }
             }
+        } finally {
+            engine.close();
         }
     }
 
-    private Optional<MachineEnd> runOnce(StreamConsole console, long deadline) throws InterruptedException {
+    private Optional<MachineEnd> runOnce(long deadline) throws InterruptedException {
         VirtualMachine.Settings settings =
-                new VirtualMachine.Settings(plan.name, plan.memory, plan.spec, console, new OutputOnly(console));
-        try (VirtualMachine machine = VirtualMachine.create(engine, settings, plan.boot)) {
+                new VirtualMachine.Settings(plan.control.name(), plan.memory, spec, console, new OutputOnly(console));
+        VirtualMachine machine = host.create(engine.engine().jar(), settings, plan.boot);
+        try {
             current = machine;
             machine.start();
             StartUp.reached("guest");
+            plan.control.open(host, console, this::tell);
             while (true) {
                 Optional<MachineEnd> end = machine.await(POLL);
                 if (end.isPresent() || System.nanoTime() >= deadline) {
@@ -122,6 +141,12 @@ final class GuestRun implements EscapeKeys.Actions {
             }
         } finally {
             current = null;
+            EnginePool.Lease last = engine;
+            engine = host.lease(machine.engine().jar());
+            last.close();
+            spec = new MachineSpec(
+                    spec.cpus(), spec.cpuModel(), machine.status().parameters());
+            host.remove(machine);
         }
     }
 
@@ -177,6 +202,10 @@ final class GuestRun implements EscapeKeys.Actions {
                 yield Optional.of(ExitStatus.FAILED);
             }
             case KICKED -> {
+                if (exit.detail().equals(ControlServer.STOPPED)) {
+                    tell("stopped " + exit.detail() + ".");
+                    yield Optional.of(ExitStatus.QUIT);
+                }
                 tell("stopped" + detail);
                 yield Optional.of(ExitStatus.FAILED);
             }
@@ -191,20 +220,21 @@ final class GuestRun implements EscapeKeys.Actions {
         return ExitStatus.FAILED;
     }
 
-    private void feed(StreamConsole console) {
+    private void feed(StreamConsole.Keyboard keyboard) {
         EscapeKeys keys = new EscapeKeys(this);
         byte[] buffer = new byte[4096];
-        try (InputStream in = new FileInputStream(FileDescriptor.in)) {
+        try (keyboard;
+                InputStream in = new FileInputStream(FileDescriptor.in)) {
             if (plan.ours && !plan.interactive) {
                 prompt.await();
             }
             int size;
             while ((size = in.read(buffer)) > 0) {
                 byte[] typed = plan.interactive ? keys.filter(buffer, size) : java.util.Arrays.copyOf(buffer, size);
-                console.feed(typed, 0, typed.length);
+                keyboard.feed(typed, 0, typed.length);
             }
             if (plan.ours && !plan.interactive) {
-                console.feed(new byte[] {(byte) CTRL_D}, 0, 1);
+                keyboard.feed(new byte[] {(byte) CTRL_D}, 0, 1);
             }
         } catch (IOException e) {
             tell("standard input: " + e.getMessage());

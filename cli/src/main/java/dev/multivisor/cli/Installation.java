@@ -21,6 +21,11 @@ final class Installation {
         return folders;
     }
 
+    /** The engines that a machine can move to: those of the folders, and the one that it began on. */
+    static EngineCatalog engines(EngineJar first) {
+        return EngineCatalog.of(engineFolders()).with(first);
+    }
+
     /** The engine that an option names by its version or by the path of its JAR; the newest if it names none. */
     static EngineJar engine(String named) {
         if (named.endsWith(".jar") || named.contains("/")) {

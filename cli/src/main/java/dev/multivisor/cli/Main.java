@@ -3,6 +3,7 @@ package dev.multivisor.cli;
 import dev.multivisor.api.EngineException;
 import dev.multivisor.host.HostException;
 import dev.multivisor.images.ImageException;
+import dev.multivisor.server.ControlException;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;
@@ -26,6 +27,8 @@ import picocli.CommandLine.Spec;
             "  multivisor run                    Debian's kernel and a shell, right here",
             "  multivisor run --script test.sh   a script in there, with its status",
             "  multivisor run --kernel bzImage --append console=ttyS0",
+            "  multivisor ps                     what runs, on which engine",
+            "  multivisor upgrade vm             the newest engine under a running guest",
             "  multivisor doctor                 is this host ready?",
             "",
             "\"multivisor COMMAND --help\" tells more about a command."
@@ -55,6 +58,16 @@ public final class Main implements Runnable {
     private static Map<String, Supplier<Object>> commands() {
         Map<String, Supplier<Object>> commands = new LinkedHashMap<>();
         commands.put("run", RunCommand::new);
+        commands.put("ps", PsCommand::new);
+        commands.put("info", InfoCommand::new);
+        commands.put("upgrade", UpgradeCommand::new);
+        commands.put("rollback", RollbackCommand::new);
+        commands.put("pause", () -> new ChangeCommand.Pause());
+        commands.put("resume", () -> new ChangeCommand.Resume());
+        commands.put("stop", () -> new ChangeCommand.Stop());
+        commands.put("console", ConsoleCommand::new);
+        commands.put("events", EventsCommand::new);
+        commands.put("metrics", MetricsCommand::new);
         commands.put("engine", EngineCommand::new);
         commands.put("image", ImageCommand::new);
         commands.put("doctor", DoctorCommand::new);
@@ -100,6 +113,9 @@ public final class Main implements Runnable {
         if (e instanceof CliException known) {
             err.println("multivisor: " + known.getMessage());
             status = known.status();
+        } else if (e instanceof ControlException refused) {
+            err.println("multivisor: " + refused.getMessage());
+            status = refused.badInput() ? ExitStatus.BAD_INPUT : ExitStatus.PROBLEM;
         } else if (e instanceof HostException || e instanceof EngineException || e instanceof ImageException) {
             err.println("multivisor: " + e.getMessage());
             status = ExitStatus.BAD_INPUT;

@@ -1,11 +1,11 @@
 package dev.multivisor.cli;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import picocli.CommandLine.Option;
-import tools.jackson.databind.SerializationFeature;
 import tools.jackson.databind.json.JsonMapper;
 
 /** The option {@code --format} and the two ways to print a table. */
@@ -27,13 +27,22 @@ final class OutputFormat {
         return format == Format.json;
     }
 
+    /** Prints anything as JSON. */
+    void printJson(PrintWriter out, Object value) {
+        out.println(mapper().writerWithDefaultPrettyPrinter().writeValueAsString(value));
+    }
+
+    /** Leaves out what is absent. */
+    static JsonMapper mapper() {
+        return JsonMapper.builder()
+                .changeDefaultPropertyInclusion(old -> old.withValueInclusion(JsonInclude.Include.NON_ABSENT))
+                .build();
+    }
+
     /** Prints rows that all have the same keys: as aligned columns under the keys, or as JSON. */
     void print(PrintWriter out, List<Map<String, Object>> rows) {
         if (json()) {
-            out.println(JsonMapper.builder()
-                    .enable(SerializationFeature.INDENT_OUTPUT)
-                    .build()
-                    .writeValueAsString(rows));
+            printJson(out, rows);
             return;
         }
         if (rows.isEmpty()) {

@@ -2,8 +2,9 @@ package dev.multivisor.cli;
 
 import dev.multivisor.api.Boot;
 import dev.multivisor.api.MachineSpec;
+import dev.multivisor.host.EngineJar;
 import dev.multivisor.host.HostException;
-import dev.multivisor.host.LoadedEngine;
+import dev.multivisor.host.MachineHost;
 import dev.multivisor.host.MemorySize;
 import java.io.FileOutputStream;
 import java.io.IOException;
@@ -35,6 +36,7 @@ import picocli.CommandLine.Spec;
             "  multivisor run --script test.sh --file ./program:/root/program",
             "  multivisor run --image debian-13 --memory 2G --cpus 2",
             "  multivisor run --kernel /boot/vmlinuz --initrd /boot/initrd.img",
+            "  multivisor run --name web    \"multivisor upgrade web\" in another terminal",
             "  echo 'uname -a' | multivisor run --timeout 1m"
         },
         exitCodeListHeading = "%nExit status:%n",
@@ -46,7 +48,7 @@ import picocli.CommandLine.Spec;
             " 68:The guest halted for good, with interrupts off.",
             " 70:The engine or this program failed, or the guest ended before its script.",
             "124:The time-out was reached.",
-            "130:You quit with Ctrl-] q.",
+            "130:You quit with Ctrl-] q, or stopped it with \"multivisor stop\".",
             "odd:The guest's own: it wrote N to the debug-exit port (0xf4), and this is 2*N+1.",
             "any:With --script, the script's status."
         })
@@ -123,8 +125,8 @@ final class RunCommand implements Callable<Integer> {
     @Option(
             names = "--name",
             paramLabel = "NAME",
-            defaultValue = "guest",
-            description = "What to call the machine (default: ${DEFAULT-VALUE}).")
+            defaultValue = "",
+            description = "What to call the machine. Default: vm, or the next that is free of vm-2, vm-3...")
     private String name;
 
     @Option(names = "--param", paramLabel = "K=V", description = "A setting of the engine. May be repeated.")
@@ -142,16 +144,17 @@ final class RunCommand implements Callable<Integer> {
         }
         GuestFiles wanted = new GuestFiles(image, kernel, initrd, append, files, script);
         wanted.check();
+        EngineJar jar = Installation.engine(engine);
         boolean interactive = script == null && RawTerminal.usable();
         try (Arena arena = Arena.ofShared();
-                LoadedEngine loaded = LoadedEngine.load(Installation.engine(engine));
-                OutputStream copy = openLog()) {
-            StartUp.reached("engine");
+                OutputStream copy = openLog();
+                Control control = Control.reserve(name, spec.commandLine().getErr());
+                MachineHost host = new MachineHost(() -> Installation.engines(jar))) {
             GuestFiles.Guest guest = wanted.open(arena, spec.commandLine());
             StartUp.reached("images");
             Boot boot = guest.boot();
             GuestRun.Plan plan = new GuestRun.Plan(
-                    name,
+                    control,
                     bytes,
                     new MachineSpec(cpus, "x86-64-v2", parameters),
                     boot,
@@ -162,7 +165,7 @@ final class RunCommand implements Callable<Integer> {
                     timeout,
                     copy,
                     statistics);
-            return new GuestRun(plan, loaded, spec.commandLine().getErr()).run();
+            return new GuestRun(plan, jar, host, spec.commandLine().getErr()).run();
         } catch (IOException e) {
             throw new CliException("--log: " + log + ": cannot be closed (" + e.getMessage() + ")");
         }

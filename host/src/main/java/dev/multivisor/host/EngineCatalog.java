@@ -52,6 +52,17 @@ public record EngineCatalog(List<EngineJar> engines, List<String> problems) {
         return UserFolders.data().resolve("engines");
     }
 
+    /** This catalog with one more engine, unless it is in it. */
+    public EngineCatalog with(EngineJar engine) {
+        if (engines.contains(engine)) {
+            return this;
+        }
+        List<EngineJar> more = new ArrayList<>(engines);
+        more.add(engine);
+        more.sort(EngineJar.BY_VERSION);
+        return new EngineCatalog(more, problems);
+    }
+
     /**
      * The newest engine.
      *

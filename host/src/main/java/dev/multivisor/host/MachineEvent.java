@@ -1,6 +1,7 @@
 package dev.multivisor.host;
 
 import java.time.Instant;
+import java.util.Optional;
 
 /**
  * Something that happened to a machine, for those who watch it from outside.
@@ -9,8 +10,9 @@ import java.time.Instant;
  * @param machine its name
  * @param kind what
  * @param detail one line for people; empty when there is nothing to add
+ * @param handover what came of a handover, when this is its end
  */
-public record MachineEvent(Instant time, String machine, Kind kind, String detail) {
+public record MachineEvent(Instant time, String machine, Kind kind, String detail, Optional<HandoverReport> handover) {
     /** What can happen. */
     public enum Kind {
         /** The machine was built and waits to be started. */

@@ -104,7 +104,16 @@ public final class MachineHost implements AutoCloseable {
      */
     public EnginePool.Lease lease(String version) {
         EngineCatalog engines = engines();
-        return pool.lease(version.isEmpty() ? engines.newest() : engines.version(version));
+        return lease(version.isEmpty() ? engines.newest() : engines.version(version));
+    }
+
+    /**
+     * Holds an engine loaded, one of the catalog's or another.
+     *
+     * @throws HostException if it cannot be loaded
+     */
+    public EnginePool.Lease lease(EngineJar engine) {
+        return pool.lease(engine);
     }
 
     /** The last events, oldest first. */

@@ -36,6 +36,7 @@ public final class StreamConsole implements Console, AutoCloseable {
     private boolean flushing;
     private boolean closed;
     private IOException failure;
+    private final List<Keyboard> keyboards = new ArrayList<>();
 
     // A ring, guarded by the lock but for the hint that lets the guest poll without it:
     private final byte[] input = new byte[CAPACITY];
@@ -121,6 +122,87 @@ public final class StreamConsole implements Console, AutoCloseable {
             }
             listener.run();
         }
+    }
+
+    /**
+     * Somebody who types at this console. The one who came last, and has not gone, is heard.
+     */
+    public final class Keyboard implements AutoCloseable {
+        private final String owner;
+        private final Runnable displaced;
+
+        private Keyboard(String owner, Runnable displaced) {
+            this.owner = owner;
+            this.displaced = displaced;
+        }
+
+        /**
+         * As the console's {@link StreamConsole#feed}, if this keyboard is heard.
+         *
+         * @return whether it is
+         */
+        public boolean feed(byte[] bytes, int offset, int size) throws InterruptedException {
+            lock.lock();
+            try {
+                if (keyboards.isEmpty() || keyboards.getLast() != this) {
+                    return false;
+                }
+            } finally {
+                lock.unlock();
+            }
+            StreamConsole.this.feed(bytes, offset, size);
+            return true;
+        }
+
+        @Override
+        public void close() {
+            lock.lock();
+            keyboards.remove(this);
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Lets somebody type here, alone.
+     *
+     * @param owner who it is, such as {@code the terminal of "run"}
+     * @param force whether to take over from somebody else, who is heard again afterwards
+     * @param displaced called when somebody else takes over; must not block
+     * @throws HostException if somebody else types here, and {@code force} is not set
+     */
+    public Keyboard keyboard(String owner, boolean force, Runnable displaced) {
+        Keyboard keyboard = new Keyboard(owner, displaced);
+        Keyboard before = null;
+        lock.lock();
+        try {
+            if (!keyboards.isEmpty()) {
+                before = keyboards.getLast();
+                if (!force) {
+                    throw new HostException("console: is in use by " + before.owner);
+                }
+            }
+            keyboards.add(keyboard);
+        } finally {
+            lock.unlock();
+        }
+        if (before != null) {
+            before.displaced.run();
+        }
+        return keyboard;
+    }
+
+    /** Sends what is printed from now on to one more sink. A sink that is slow holds up the guest. */
+    public void add(OutputStream sink) {
+        lock.lock();
+        sinks.add(sink);
+        lock.unlock();
+    }
+
+    /** Sends nothing more to a sink. */
+    public void remove(OutputStream sink) {
+        lock.lock();
+        sinks.remove(sink);
+        lock.unlock();
     }
 
     /** Waits until everything written so far has reached the sinks, or the time is up. */

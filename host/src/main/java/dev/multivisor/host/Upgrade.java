@@ -10,6 +10,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
@@ -107,26 +108,29 @@ final class Upgrade {
         String to = target.jar().version();
         List<String> refusals = preflight(target, spec);
         if (!refusals.isEmpty()) {
-            machine.event(MachineEvent.Kind.REFUSED, "engine " + to + ": " + String.join("; ", refusals));
-            return HandoverReport.notBegun(from, to, Outcome.REFUSED, refusals);
+            HandoverReport refused = HandoverReport.notBegun(from, to, Outcome.REFUSED, refusals);
+            machine.event(MachineEvent.Kind.REFUSED, "engine " + to + ": " + refused.reason(), Optional.of(refused));
+            return refused;
         }
         if (request.rehearsal().isPositive()) {
             machine.event(MachineEvent.Kind.REHEARSING, "engine " + to);
             try {
                 rehearse(target, spec, request.rehearsal());
             } catch (HostException e) {
-                machine.event(MachineEvent.Kind.NOT_MOVED, e.getMessage());
-                return HandoverReport.notBegun(from, to, Outcome.FAILED, List.of(e.getMessage()));
+                HandoverReport failed = HandoverReport.notBegun(from, to, Outcome.FAILED, List.of(e.getMessage()));
+                machine.event(MachineEvent.Kind.NOT_MOVED, e.getMessage(), Optional.of(failed));
+                return failed;
             }
         }
         HandoverReport report = machine.handOver(target, spec, request.deadline(), request.probation());
         if (!report.committed()) {
-            machine.event(MachineEvent.Kind.NOT_MOVED, report.reason());
+            machine.event(MachineEvent.Kind.NOT_MOVED, report.reason(), Optional.of(report));
             return report;
         }
         machine.event(
                 MachineEvent.Kind.MOVED,
-                "from engine " + from + " to " + to + ", stopped for " + report.stopped() / 1000 + " µs");
+                "from engine " + from + " to " + to + ", stopped for " + report.stopped() / 1000 + " µs",
+                Optional.of(report));
         return report;
     }
 

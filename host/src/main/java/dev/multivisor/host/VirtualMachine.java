@@ -301,7 +301,11 @@ public final class VirtualMachine implements AutoCloseable {
     }
 
     void event(MachineEvent.Kind kind, String detail) {
-        MachineEvent event = new MachineEvent(Instant.now(), settings.name, kind, detail);
+        event(kind, detail, Optional.empty());
+    }
+
+    void event(MachineEvent.Kind kind, String detail, Optional<HandoverReport> handover) {
+        MachineEvent event = new MachineEvent(Instant.now(), settings.name, kind, detail, handover);
         listeners.forEach(listener -> listener.accept(event));
     }
 

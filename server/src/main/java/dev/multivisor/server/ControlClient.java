@@ -1,0 +1,258 @@
+package dev.multivisor.server;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.InputStreamReader;
+import java.net.URI;
+import java.net.URLEncoder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
+import org.eclipse.jetty.client.BytesRequestContent;
+import org.eclipse.jetty.client.ContentResponse;
+import org.eclipse.jetty.client.HttpClient;
+import org.eclipse.jetty.client.InputStreamResponseListener;
+import org.eclipse.jetty.client.Request;
+import org.eclipse.jetty.client.Response;
+import org.eclipse.jetty.client.transport.HttpClientTransportOverHTTP;
+import org.eclipse.jetty.io.Transport;
+import org.eclipse.jetty.util.thread.QueuedThreadPool;
+import org.eclipse.jetty.websocket.core.Configuration;
+import org.eclipse.jetty.websocket.core.client.CoreClientUpgradeRequest;
+import org.eclipse.jetty.websocket.core.client.WebSocketCoreClient;
+import tools.jackson.core.JacksonException;
+
+/**
+ * The other end of {@link ControlServer}s. Each call names the socket to ask. Safe for use by several threads.
+ *
+ * <p>Calls throw {@link ControlException} with what the server says is wrong, or that it does not answer.
+ */
+public final class ControlClient implements AutoCloseable {
+    private static final Duration PATIENCE = Duration.ofSeconds(10);
+
+    /** Longer than any rehearsal, deadline or engine's failure to answer may take. */
+    private static final Duration MOVE_PATIENCE = Duration.ofHours(3);
+
+    private static final int THREADS = 6;
+
+    private final HttpClient client;
+
+    private record Machines(List<MachineView> machines) {}
+
+    private record Engines(List<EngineView> engines) {}
+
+    private record Problem(String error) {}
+
+    /** A client that has not connected yet. */
+    public ControlClient() {
+        client = httpClient(Optional.empty());
+        try {
+            client.start();
+        } catch (Exception e) {
+            throw new ControlException(0, "control: cannot be used (" + e.getMessage() + ")");
+        }
+    }
+
+    /** A client for one socket, or for any that a request names. */
+    @SuppressWarnings("try") // Jetty's own close() may be interrupted; it is not called
+    private static HttpClient httpClient(Optional<Path> socket) {
+        QueuedThreadPool threads = new QueuedThreadPool(THREADS, 1, 0);
+        threads.setName("client");
+        threads.setDaemon(true);
+        HttpClient client = new HttpClient(new HttpClientTransportOverHTTP(1)) {
+            @Override
+            public Request newRequest(URI uri) {
+                Request request = super.newRequest(uri);
+                return socket.isEmpty() ? request : request.transport(new Transport.TCPUnix(socket.get()));
+            }
+        };
+        client.setExecutor(threads);
+        client.setUserAgentField(null);
+        client.setIdleTimeout(0);
+        return client;
+    }
+
+    /** The machines behind a socket. */
+    public List<MachineView> machines(Path socket) {
+        return get(socket, "/v1/machines", Machines.class).machines;
+    }
+
+    /** A machine. */
+    public MachineView machine(Path socket, String name) {
+        return get(socket, path(name, ""), MachineView.class);
+    }
+
+    /** The engines that machines behind a socket can move to. */
+    public List<EngineView> engines(Path socket) {
+        return get(socket, "/v1/engines", Engines.class).engines;
+    }
+
+    /** The metrics of the machines behind a socket, as Prometheus reads them. */
+    public String metrics(Path socket) {
+        return send(request(socket, "GET", "/metrics"), PATIENCE).getContentAsString();
+    }
+
+    /** Moves a machine to another engine, or asks whether it could be. */
+    public MoveView upgrade(Path socket, String name, MoveRequest move) {
+        return post(socket, path(name, "/upgrade"), move, MoveView.class);
+    }
+
+    /** Moves a machine back. */
+    public MoveView rollBack(Path socket, String name, RollbackRequest move) {
+        return post(socket, path(name, "/rollback"), move, MoveView.class);
+    }
+
+    /** Pauses a machine. */
+    public MachineView pause(Path socket, String name) {
+        return post(socket, path(name, "/pause"), null, MachineView.class);
+    }
+
+    /** Lets a paused machine go on. */
+    public MachineView resume(Path socket, String name) {
+        return post(socket, path(name, "/resume"), null, MachineView.class);
+    }
+
+    /** Ends a machine as pulling the plug does. */
+    public MachineView stop(Path socket, String name) {
+        return post(socket, path(name, "/stop"), null, MachineView.class);
+    }
+
+    /**
+     * Reads events, oldest first.
+     *
+     * @param follow whether to wait for those that come, until the other end is gone
+     */
+    public void events(Path socket, boolean follow, Consumer<EventView> consumer) {
+        InputStreamResponseListener listener = new InputStreamResponseListener();
+        request(socket, "GET", "/v1/events?follow=" + follow).send(listener);
+        try {
+            Response response = listener.get(PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
+            try (InputStream in = listener.getInputStream()) {
+                if (response.getStatus() != 200) {
+                    throw problem(response.getStatus(), in.readAllBytes());
+                }
+                BufferedReader lines = new BufferedReader(new InputStreamReader(in, StandardCharsets.UTF_8));
+                for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+                    if (!line.isBlank()) {
+                        consumer.accept(Json.LENIENT.readValue(line, EventView.class));
+                    }
+                }
+            }
+        } catch (IOException e) {
+            // The process has gone without a farewell: no more will come.
+        } catch (InterruptedException e) {
+            throw interrupted();
+        } catch (ExecutionException | TimeoutException e) {
+            throw unreachable(new Transport.TCPUnix(socket), e);
+        }
+    }
+
+    /**
+     * Attaches to a machine's serial console.
+     *
+     * @param force whether to take over from somebody else
+     * @param output takes what the guest prints; must not block for long
+     */
+    public ConsoleLink console(Path socket, String name, boolean force, Consumer<byte[]> output) {
+        String path = path(name, "/console?force=" + force);
+        WebSocketCoreClient sockets = new WebSocketCoreClient(httpClient(Optional.of(socket)), null);
+        ConsoleLink link = new ConsoleLink(output, sockets);
+        CoreClientUpgradeRequest request =
+                CoreClientUpgradeRequest.from(sockets, URI.create("ws://localhost" + path), link.handler());
+        Configuration.ConfigurationCustomizer settings = new Configuration.ConfigurationCustomizer();
+        settings.setIdleTimeout(Duration.ZERO);
+        request.setConfiguration(settings);
+        try {
+            sockets.start();
+            sockets.connect(request).get(PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
+            return link;
+        } catch (InterruptedException e) {
+            link.close();
+            throw interrupted();
+        } catch (Exception e) {
+            link.close();
+            // Without WebSocket, the answer tells why.
+            send(request(socket, "GET", path), PATIENCE);
+            throw unreachable(new Transport.TCPUnix(socket), e);
+        }
+    }
+
+    private static String path(String name, String rest) {
+        return "/v1/machines/" + URLEncoder.encode(name, StandardCharsets.UTF_8).replace("+", "%20") + rest;
+    }
+
+    private <T> T get(Path socket, String path, Class<T> type) {
+        return read(send(request(socket, "GET", path), PATIENCE), type);
+    }
+
+    private <T> T post(Path socket, String path, Object body, Class<T> type) {
+        Request request = request(socket, "POST", path);
+        if (body != null) {
+            request.body(new BytesRequestContent("application/json", Json.STRICT.writeValueAsBytes(body)));
+        }
+        return read(send(request, body instanceof MoveRequest ? MOVE_PATIENCE : Duration.ofMinutes(2)), type);
+    }
+
+    private Request request(Path socket, String method, String path) {
+        return client.newRequest("http://localhost" + path).method(method).transport(new Transport.TCPUnix(socket));
+    }
+
+    private static ContentResponse send(Request request, Duration patience) {
+        try {
+            ContentResponse response =
+                    request.timeout(patience.toMillis(), TimeUnit.MILLISECONDS).send();
+            if (response.getStatus() != 200) {
+                throw problem(response.getStatus(), response.getContent());
+            }
+            return response;
+        } catch (InterruptedException e) {
+            throw interrupted();
+        } catch (ExecutionException | TimeoutException e) {
+            throw unreachable(request.getTransport(), e);
+        }
+    }
+
+    private static <T> T read(ContentResponse response, Class<T> type) {
+        try {
+            return Json.LENIENT.readValue(response.getContent(), type);
+        } catch (JacksonException e) {
+            throw new ControlException(
+                    response.getStatus(), "control: the answer is not understood (" + e.getOriginalMessage() + ")");
+        }
+    }
+
+    private static ControlException problem(int status, byte[] content) {
+        try {
+            return new ControlException(status, Json.LENIENT.readValue(content, Problem.class).error);
+        } catch (JacksonException e) {
+            return new ControlException(status, "control: the answer has status " + status);
+        }
+    }
+
+    private static ControlException unreachable(Transport socket, Exception e) {
+        Throwable cause = e.getCause() == null ? e : e.getCause();
+        String why = cause instanceof TimeoutException ? "no answer in time" : cause.getMessage();
+        return new ControlException(0, socket + ": does not answer (" + why + ")");
+    }
+
+    private static ControlException interrupted() {
+        Thread.currentThread().interrupt();
+        return new ControlException(0, "control: was interrupted");
+    }
+
+    @Override
+    public void close() {
+        try {
+            client.stop();
+        } catch (Exception e) {
+            // Its threads are daemons.
+        }
+    }
+}
