@@ -203,6 +203,12 @@ public final class Cpu {
      */
     public boolean exact = true;
 
+    /**
+     * A change in several steps is going on, such as the delivery of an exception. Left set by an error of the engine: the
+     * state is no guest's any more.
+     */
+    public boolean torn;
+
     public final Mmu mmu;
 
     public final Platform platform;

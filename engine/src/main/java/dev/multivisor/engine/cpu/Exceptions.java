@@ -47,6 +47,7 @@ public final class Exceptions {
     }
 
     private static void deliver(Cpu cpu, int vector, int errorCode, long address) {
+        cpu.torn = true;
         cpu.interruptShadow = false;
         for (; ; ) {
             if (vector == CpuFault.PF) {
@@ -59,11 +60,13 @@ public final class Exceptions {
                 if (vector == CpuFault.DB) {
                     cpu.dr[7] &= ~Debug.DR7_GD;
                 }
+                cpu.torn = false;
                 return;
             } catch (CpuFault second) {
                 if (vector == CpuFault.DF) {
                     cpu.shutdown = true;
                     cpu.interrupt();
+                    cpu.torn = false;
                     return;
                 }
                 if (second.vector == CpuFault.PF) {

@@ -140,6 +140,10 @@ public final class Interpreter {
             DebugTraps.afterInstruction(cpu, block.first.instruction, stepped);
         } catch (CpuFault fault) {
             deliver(fault);
+        } catch (RuntimeException e) {
+            cpu.interruptShadow = shadow;
+            cpu.systemFlags |= resume ? Cpu.RF : 0;
+            throw e;
         }
     }
 
@@ -497,7 +501,9 @@ public final class Interpreter {
                             break block;
                         }
                         case DEVICE -> {
-                            device(s, start);
+                            Step access = s;
+                            s = null;
+                            device(access, start);
                             return;
                         }
                         case GENERAL_END, GENERAL_FALL, REPEATED -> {
@@ -544,7 +550,24 @@ public final class Interpreter {
                 StackFaults.adjust(cpu, s.instruction, fault);
             }
             throw fault;
+        } catch (RuntimeException e) {
+            if (s != null) {
+                back(s, start);
+            }
+            throw e;
         }
+    }
+
+    /**
+     * An error of the engine in a handler: goes back to before the instruction, so that another engine can try. What a
+     * handler changes it changes at its end, RIP last.
+     */
+    private void back(Step s, long start) {
+        if (Long.compareUnsigned(cpu.r[RIP] - start, s.offset) > 0) {
+            cpu.torn = true;
+        }
+        cpu.r[RIP] = start + s.offset;
+        cpu.instructions += s.done - 1;
     }
 
     /**

@@ -79,6 +79,7 @@ final class TaskSwitch {
         int oldAccess = cpu.segmentAccess[Cpu.TR];
         Image image = Image.read(cpu, base, wide);
         cpu.mmu.storeSystem(Descriptors.address(cpu, selector, 8) + 5, 1, access | 2);
+        cpu.torn = true;
         save(cpu, next, flags);
         if (kind == Kind.NEST) {
             cpu.mmu.storeSystem(base, 2, old);
@@ -89,6 +90,7 @@ final class TaskSwitch {
         cpu.cr0 |= Cpu.CR0_TS;
         cpu.dr[7] &= ~0x155L; // the local enable bits
         image.load(cpu, kind == Kind.NEST, ext);
+        cpu.torn = false;
         if (image.trap) {
             throw Debug.taskTrap(cpu);
         }

@@ -1,7 +1,6 @@
 package dev.multivisor.engine.machine;
 
 import dev.multivisor.api.EngineException;
-import dev.multivisor.api.StateFormat;
 import dev.multivisor.engine.cpu.CpuState;
 import dev.multivisor.engine.device.acpi.AcpiPmState;
 import dev.multivisor.engine.device.clock.KvmClockState;
@@ -21,7 +20,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.stream.Collectors;
 
 /** The state of a whole machine, a component for each section. */
 record BoardState(
@@ -41,29 +39,25 @@ record BoardState(
         KvmClockState kvmClock,
         PciBusState pci) {
 
-    /** Every section is at its first version. */
-    private static final int VERSION = 1;
-
-    private static final List<String> KINDS = List.of(
-            "time",
-            "cpu",
-            "mmu",
-            "localApic",
-            "pic",
-            "ioApic",
-            "interruptRouter",
-            "pit",
-            "rtc",
-            "acpiPm",
-            "serial",
-            "i8042",
-            "fwCfg",
-            "kvmClock",
-            "pciBus");
-
     /** What this engine reads and writes. */
-    static final StateFormat FORMAT =
-            new StateFormat(KINDS.stream().collect(Collectors.toMap(kind -> kind, kind -> VERSION)), Set.of());
+    static final StateSchema SCHEMA = new StateSchema(
+            List.of(
+                    SectionKind.of("time"),
+                    SectionKind.of("cpu"),
+                    SectionKind.of("mmu"),
+                    SectionKind.of("localApic"),
+                    SectionKind.of("pic"),
+                    SectionKind.of("ioApic"),
+                    SectionKind.of("interruptRouter"),
+                    SectionKind.of("pit"),
+                    SectionKind.of("rtc"),
+                    SectionKind.of("acpiPm"),
+                    SectionKind.of("serial"),
+                    SectionKind.of("i8042"),
+                    SectionKind.of("fwCfg"),
+                    SectionKind.of("kvmClock"),
+                    SectionKind.of("pciBus")),
+            Set.of());
 
     /**
      * State that is the machine's own.
@@ -98,10 +92,6 @@ record BoardState(
         return sections;
     }
 
-    void write(StateContainer container) {
-        sections().forEach((name, state) -> container.put(name, VERSION, state));
-    }
-
     /**
      * Checks what a machine has become of this state.
      *
@@ -119,8 +109,8 @@ record BoardState(
     }
 
     /** @throws EngineException naming the section and field that cannot be taken */
-    static BoardState read(StateContainer container, int expectedCpus) {
-        TimeState time = container.take("time", VERSION, TimeState.class);
+    static BoardState read(StateSchema.Reader in, int expectedCpus) {
+        TimeState time = in.take("time", TimeState.class);
         if (time.cpus != expectedCpus) {
             throw new EngineException(
                     "state: section 'time': cpus: " + time.cpus + ", the machine has " + expectedCpus);
@@ -133,27 +123,27 @@ record BoardState(
         List<MmuState> mmus = new ArrayList<>();
         List<LocalApicState> apics = new ArrayList<>();
         for (int cpu = 0; cpu < expectedCpus; cpu++) {
-            cpus.add(container.take("cpu." + cpu, VERSION, CpuState.class));
-            mmus.add(container.take("mmu." + cpu, VERSION, MmuState.class));
-            apics.add(container.take("localApic." + cpu, VERSION, LocalApicState.class));
+            cpus.add(in.take("cpu." + cpu, CpuState.class));
+            mmus.add(in.take("mmu." + cpu, MmuState.class));
+            apics.add(in.take("localApic." + cpu, LocalApicState.class));
         }
         BoardState state = new BoardState(
                 time,
                 cpus,
                 mmus,
                 apics,
-                container.take("pic", VERSION, PicState.class),
-                container.take("ioApic", VERSION, IoApicState.class),
-                container.take("interruptRouter", VERSION, InterruptRouterState.class),
-                container.take("pit", VERSION, PitState.class),
-                container.take("rtc", VERSION, RtcState.class),
-                container.take("acpiPm", VERSION, AcpiPmState.class),
-                container.take("serial", VERSION, SerialState.class),
-                container.take("i8042", VERSION, I8042State.class),
-                container.take("fwCfg", VERSION, FwCfgState.class),
-                container.take("kvmClock", VERSION, KvmClockState.class),
-                container.take("pciBus", VERSION, PciBusState.class));
-        container.finish();
+                in.take("pic", PicState.class),
+                in.take("ioApic", IoApicState.class),
+                in.take("interruptRouter", InterruptRouterState.class),
+                in.take("pit", PitState.class),
+                in.take("rtc", RtcState.class),
+                in.take("acpiPm", AcpiPmState.class),
+                in.take("serial", SerialState.class),
+                in.take("i8042", I8042State.class),
+                in.take("fwCfg", FwCfgState.class),
+                in.take("kvmClock", KvmClockState.class),
+                in.take("pciBus", PciBusState.class));
+        in.finish();
         return state;
     }
 }

@@ -282,7 +282,8 @@ final class RecordCodec<T extends Record> {
                     long[] other = (long[]) value(found);
                     yield Arrays.equals(one, other) ? Optional.empty() : at(Arrays.mismatch(one, other));
                 }
-                case STRING -> value(expected).equals(value(found)) ? Optional.empty() : Optional.of(name);
+                case STRING ->
+                    value(expected).equals(value(found)) ? Optional.empty() : Optional.of(name + ": differs");
                 case RECORD ->
                     nested.difference((Record) value(expected), (Record) value(found))
                             .map(inner -> name + "." + inner);
@@ -299,7 +300,7 @@ final class RecordCodec<T extends Record> {
         }
 
         private Optional<String> at(int index) {
-            return Optional.of(name + "[" + index + "]");
+            return Optional.of(name + "[" + index + "]: differs");
         }
 
         private Optional<String> differing(List<?> expected, List<?> found) {

@@ -16,8 +16,8 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
-import java.util.TreeSet;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
@@ -31,13 +31,15 @@ import java.util.function.Function;
  */
 public final class SoftMachine implements Machine {
     private final String producer;
+    private final Set<String> features;
     private final Board board;
     private final List<Vcpu> vcpus = new ArrayList<>();
     private final AtomicReference<Exit> exit = new AtomicReference<>();
     private volatile boolean closed;
 
-    private SoftMachine(String producer, Function<Board.Wiring, Board> builder) {
+    private SoftMachine(String producer, Set<String> features, Function<Board.Wiring, Board> builder) {
         this.producer = producer;
+        this.features = features;
         board = builder.apply(new Board.Wiring(new Control(), this::wake));
         board.cpus().forEach(cpu -> vcpus.add(new Vcpu(this, cpu, board.apic(cpu.number), board.codePages)));
     }
@@ -50,7 +52,8 @@ public final class SoftMachine implements Machine {
     public static SoftMachine create(String producer, MachineSpec spec, Boot boot, Resources resources) {
         Settings settings = Settings.of(spec);
         MachineTime time = new MachineTime(resources.clock(), settings.countedTime(), 0);
-        SoftMachine machine = new SoftMachine(producer, wiring -> new Board(spec.cpus(), resources, time, wiring));
+        SoftMachine machine = new SoftMachine(
+                producer, settings.features(), wiring -> new Board(spec.cpus(), resources, time, wiring));
         MemoryMap map = MemoryMap.of(resources.memory());
         byte[] tables = AcpiTables.build(MemoryMap.FIRMWARE, spec.cpus());
         machine.board.memory.write(MemoryMap.FIRMWARE, tables, 0, tables.length);
@@ -61,11 +64,15 @@ public final class SoftMachine implements Machine {
 
     /** Builds a machine from a state. */
     public static SoftMachine restore(String producer, MachineSpec spec, byte[] bytes, Resources resources) {
-        Settings.of(spec);
-        BoardState state = BoardState.read(StateContainer.parse(bytes), spec.cpus());
+        Settings settings = Settings.of(spec);
+        BoardState state = BoardState.read(BoardState.SCHEMA.read(bytes, settings.features()), spec.cpus());
+        if (state.time().counted() != settings.countedTime()) {
+            throw new EngineException("parameter 'time': what drives a machine's clocks is chosen at its creation");
+        }
         MachineTime time = new MachineTime(
                 resources.clock(), state.time().counted(), state.time().skipped());
-        SoftMachine machine = new SoftMachine(producer, wiring -> new Board(resources, time, wiring, state));
+        SoftMachine machine =
+                new SoftMachine(producer, settings.features(), wiring -> new Board(resources, time, wiring, state));
         state.requireSame(machine.board.save());
         return machine;
     }
@@ -148,43 +155,26 @@ public final class SoftMachine implements Machine {
 
     /** What this engine reads and writes. */
     public static StateFormat stateFormat() {
-        return BoardState.FORMAT;
+        return BoardState.SCHEMA.format();
     }
 
     /** Why this engine cannot take over a machine, a line for each reason. */
     public static List<String> refusals(MachineSpec spec, StateFormat format) {
-        List<String> reasons = new ArrayList<>();
-        try {
-            Settings.of(spec);
-        } catch (EngineException e) {
-            reasons.add(e.getMessage());
-        }
-        new TreeMap<>(format.sections()).forEach((kind, version) -> {
-            Integer known = BoardState.FORMAT.sections().get(kind);
-            if (known == null) {
-                reasons.add("section '" + kind + "': is unknown to this engine");
-            } else if (version > known) {
-                reasons.add("section '" + kind + "': has version " + version + ", this engine takes " + known);
-            }
-        });
-        new TreeSet<>(format.features())
-                .stream()
-                        .filter(feature -> !BoardState.FORMAT.features().contains(feature))
-                        .forEach(feature -> reasons.add("feature '" + feature + "': is unknown to this engine"));
+        List<String> reasons = new ArrayList<>(Settings.problems(spec));
+        reasons.addAll(BoardState.SCHEMA.refusals(format));
         return reasons;
     }
 
     @Override
     public StateFormat format(StateFormat reader) {
-        return BoardState.FORMAT;
+        return BoardState.SCHEMA.formatFor(reader, features);
     }
 
     @Override
     public byte[] save(StateFormat reader) {
         requireIdle();
-        StateContainer container = StateContainer.of(producer);
-        board.save().write(container);
-        return container.toBytes();
+        vcpus.forEach(Vcpu::requireWhole);
+        return BoardState.SCHEMA.write(producer, board.save().sections(), format(reader));
     }
 
     @Override
@@ -233,31 +223,45 @@ public final class SoftMachine implements Machine {
 
     /** The engine's parameters. */
     record Settings(boolean countedTime, boolean unpackOnHost) {
-        static final String TIME = "time", PAYLOAD = "payload";
+        private static final String TIME = "time", PAYLOAD = "payload";
+        private static final Map<String, List<String>> CHOICES =
+                Map.of(TIME, List.of("host", "instructions"), PAYLOAD, List.of("host", "guest"));
 
+        /** @throws EngineException with all that is wrong */
         static Settings of(MachineSpec spec) {
-            if (spec.cpus() < 1 || spec.cpus() > 255) {
-                throw new EngineException("cpus: " + spec.cpus() + ", must be 1 to 255");
+            List<String> problems = problems(spec);
+            if (!problems.isEmpty()) {
+                throw new EngineException(String.join("; ", problems));
             }
-            if (!spec.cpuModel().equals("x86-64-v2")) {
-                throw new EngineException("cpu model '" + spec.cpuModel() + "': this engine has x86-64-v2");
-            }
-            for (String name : spec.parameters().keySet()) {
-                if (!name.equals(TIME) && !name.equals(PAYLOAD)) {
-                    throw new EngineException("parameter '" + name + "': this engine has time, payload");
-                }
-            }
-            return new Settings(choice(spec, TIME, "host", "instructions"), !choice(spec, PAYLOAD, "host", "guest"));
+            return new Settings(
+                    spec.parameters().getOrDefault(TIME, "host").equals("instructions"),
+                    spec.parameters().getOrDefault(PAYLOAD, "host").equals("host"));
         }
 
-        /** Whether the second of two values was chosen. */
-        private static boolean choice(MachineSpec spec, String name, String standard, String other) {
-            String value = spec.parameters().getOrDefault(name, standard);
-            if (!value.equals(standard) && !value.equals(other)) {
-                throw new EngineException(
-                        "parameter '" + name + "': '" + value + "' is neither " + standard + " nor " + other);
+        /** What this engine cannot do, a line for each. */
+        static List<String> problems(MachineSpec spec) {
+            List<String> problems = new ArrayList<>();
+            if (spec.cpus() < 1 || spec.cpus() > 255) {
+                problems.add("cpus: " + spec.cpus() + ", must be 1 to 255");
             }
-            return value.equals(other);
+            if (!spec.cpuModel().equals("x86-64-v2")) {
+                problems.add("cpu model '" + spec.cpuModel() + "': this engine has x86-64-v2");
+            }
+            new TreeMap<>(spec.parameters()).forEach((name, value) -> {
+                List<String> values = CHOICES.get(name);
+                if (values == null) {
+                    problems.add("parameter '" + name + "': this engine has time, payload");
+                } else if (!values.contains(value)) {
+                    problems.add("parameter '" + name + "': '" + value + "' is neither " + values.get(0) + " nor "
+                            + values.get(1));
+                }
+            });
+            return problems;
+        }
+
+        /** What the machine has beyond the first engine's: nothing yet. */
+        Set<String> features() {
+            return Set.of();
         }
     }
 }

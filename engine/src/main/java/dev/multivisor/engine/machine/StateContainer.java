@@ -8,6 +8,10 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.zip.CRC32C;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.JsonGenerator;
@@ -20,7 +24,7 @@ import tools.jackson.dataformat.cbor.CBORFactory;
 
 /**
  * A machine's state as bytes: a header (magic, format version, length and CRC-32C of what follows, all little-endian) and a
- * CBOR map of the producing engine and its sections. A section has a name, a version and a record whose
+ * CBOR map of the producing engine, the machine's features and its sections. A section has a name, a version and a record whose
  * components are keyed by name. Unknown sections, unknown fields and missing fields are errors, never dropped.
  */
 final class StateContainer {
@@ -35,6 +39,7 @@ final class StateContainer {
     private static final int USUAL_SIZE = 8192;
 
     private static final SerializedString PRODUCER = new SerializedString("producer");
+    private static final SerializedString FEATURES = new SerializedString("features");
     private static final SerializedString SECTIONS = new SerializedString("sections");
     private static final SerializedString VERSION = new SerializedString("version");
     private static final SerializedString DATA = new SerializedString("data");
@@ -42,34 +47,60 @@ final class StateContainer {
     private static final CBORFactory CBOR = new CBORFactory();
 
     private final String producer;
+    private final Set<String> features;
     private final Map<String, Section> sections = new LinkedHashMap<>();
 
-    private StateContainer(String producer) {
+    private StateContainer(String producer, Set<String> features) {
         this.producer = producer;
+        this.features = features;
     }
 
     private sealed interface Section {}
 
     /** A section to be written. */
-    private record Outgoing(int version, Record state) implements Section {}
+    private record Outgoing(int version, Consumer<JsonGenerator> data) implements Section {}
 
     /** A section that was read: its data is CBOR. */
     private record Incoming(int version, byte[] bytes, int offset, int length) implements Section {}
 
     /** An empty container to be filled by {@link #put}. */
-    static StateContainer of(String producer) {
-        return new StateContainer(producer);
+    static StateContainer of(String producer, Set<String> features) {
+        return new StateContainer(producer, features);
     }
 
     /** Adds a section. */
     StateContainer put(String name, int version, Record state) {
-        sections.put(name, new Outgoing(version, state));
+        sections.put(
+                name,
+                new Outgoing(version, out -> RecordCodec.of(state.getClass()).write(out, state)));
         return this;
+    }
+
+    /** Adds a section of an older version. */
+    void put(String name, int version, SectionData data) {
+        sections.put(name, new Outgoing(version, data::write));
     }
 
     /** The engine that wrote it, as {@code name version}. */
     String producer() {
         return producer;
+    }
+
+    /** What the machine has beyond the first engine's. */
+    Set<String> features() {
+        return features;
+    }
+
+    /**
+     * The version of a section of a container that was read.
+     *
+     * @throws EngineException if it is absent
+     */
+    int version(String name) {
+        if (!(sections.get(name) instanceof Incoming section)) {
+            throw new EngineException("state: section '" + name + "' is missing");
+        }
+        return section.version;
     }
 
     /**
@@ -78,17 +109,35 @@ final class StateContainer {
      * @throws EngineException if it is absent, of another version, or does not fit the record
      */
     <T extends Record> T take(String name, int version, Class<T> type) {
-        if (!(sections.remove(name) instanceof Incoming section)) {
-            throw new EngineException("state: section '" + name + "' is missing");
-        }
-        if (section.version != version) {
+        int found = version(name);
+        if (found != version) {
             throw new EngineException(
-                    "state: section '" + name + "' has version " + section.version + ", this engine takes " + version);
+                    "state: section '" + name + "' has version " + found + ", this engine takes " + version);
         }
-        try (JsonParser in =
-                CBOR.createParser(ObjectReadContext.empty(), section.bytes, section.offset, section.length)) {
+        Incoming section = (Incoming) sections.remove(name);
+        return read(name, section.bytes, section.offset, section.length, RecordCodec.of(type)::read);
+    }
+
+    /**
+     * Takes a section of an older version out.
+     *
+     * @param upgrade changes it to what the record takes
+     * @throws EngineException if it is absent, or cannot be changed so that it fits the record
+     */
+    <T extends Record> T take(String name, Class<T> type, Consumer<SectionData> upgrade) {
+        Incoming section = (Incoming) sections.remove(name);
+        byte[] upgraded = read(name, section.bytes, section.offset, section.length, in -> {
+            SectionData data = SectionData.read(in);
+            upgrade.accept(data);
+            return data.toBytes();
+        });
+        return read(name, upgraded, 0, upgraded.length, RecordCodec.of(type)::read);
+    }
+
+    private static <T> T read(String name, byte[] bytes, int offset, int length, Function<JsonParser, T> reader) {
+        try (JsonParser in = CBOR.createParser(ObjectReadContext.empty(), bytes, offset, length)) {
             in.nextToken();
-            return RecordCodec.of(type).read(in);
+            return reader.apply(in);
         } catch (JacksonException e) {
             throw refusal("section '" + name + "'", new InvalidFieldException(e));
         } catch (InvalidFieldException e) {
@@ -96,7 +145,7 @@ final class StateContainer {
         }
     }
 
-    private static EngineException refusal(String what, InvalidFieldException e) {
+    static EngineException refusal(String what, InvalidFieldException e) {
         return new EngineException("state: " + what + ": " + e.getMessage(), e);
     }
 
@@ -131,9 +180,13 @@ final class StateContainer {
     byte[] toBytes() {
         Framed framed = new Framed();
         try (JsonGenerator out = CBOR.createGenerator(ObjectWriteContext.empty(), framed)) {
-            out.writeStartObject(this, 2);
+            out.writeStartObject(this, 3);
             out.writeName(PRODUCER);
             out.writeString(producer);
+            out.writeName(FEATURES);
+            out.writeStartArray(features, features.size());
+            new TreeSet<>(features).forEach(out::writeString);
+            out.writeEndArray();
             out.writeName(SECTIONS);
             out.writeStartObject(sections, sections.size());
             for (Map.Entry<String, Section> entry : sections.entrySet()) {
@@ -143,7 +196,7 @@ final class StateContainer {
                 out.writeName(VERSION);
                 out.writeNumber(section.version);
                 out.writeName(DATA);
-                RecordCodec.of(section.state.getClass()).write(out, section.state);
+                section.data.accept(out);
                 out.writeEndObject();
             }
             out.writeEndObject();
@@ -184,6 +237,7 @@ final class StateContainer {
         try (JsonParser in = CBOR.createParser(ObjectReadContext.empty(), bytes, HEADER, bytes.length - HEADER)) {
             int base = HEADER - (int) in.currentLocation().getByteOffset();
             String producer = null;
+            Set<String> features = null;
             Map<String, Section> sections = null;
             requireMap(in.nextToken());
             for (String name = in.nextName(); name != null; name = in.nextName()) {
@@ -191,6 +245,7 @@ final class StateContainer {
                 try {
                     switch (name) {
                         case "producer" -> producer = once(producer, StateReader.readString(in));
+                        case "features" -> features = once(features, StateReader.readNames(in));
                         case "sections" -> sections = once(sections, sections(in, bytes, base));
                         default -> throw new InvalidFieldException("is unknown to this engine");
                     }
@@ -201,7 +256,7 @@ final class StateContainer {
             if (in.nextToken() != null) {
                 throw new InvalidFieldException("has something behind its end");
             }
-            StateContainer container = new StateContainer(present("producer", producer));
+            StateContainer container = new StateContainer(present("producer", producer), present("features", features));
             container.sections.putAll(present("sections", sections));
             return container;
         } catch (JacksonException e) {

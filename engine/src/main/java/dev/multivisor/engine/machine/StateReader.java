@@ -1,6 +1,8 @@
 package dev.multivisor.engine.machine;
 
 import java.util.Arrays;
+import java.util.Set;
+import java.util.TreeSet;
 import tools.jackson.core.JsonParser;
 import tools.jackson.core.JsonParser.NumberType;
 import tools.jackson.core.JsonToken;
@@ -43,6 +45,19 @@ final class StateReader {
     static String readString(JsonParser in) {
         require(in, JsonToken.VALUE_STRING, "a text");
         return in.getString();
+    }
+
+    /** A list of texts, each of which is there once. */
+    static Set<String> readNames(JsonParser in) {
+        require(in, JsonToken.START_ARRAY, "a list");
+        Set<String> names = new TreeSet<>();
+        while (in.nextToken() != JsonToken.END_ARRAY) {
+            String name = InvalidFieldException.shown(readString(in));
+            if (!names.add(name)) {
+                throw new InvalidFieldException("is there twice").within(name);
+            }
+        }
+        return names;
     }
 
     static byte[] readBytes(JsonParser in) {

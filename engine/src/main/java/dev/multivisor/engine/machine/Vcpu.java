@@ -1,5 +1,6 @@
 package dev.multivisor.engine.machine;
 
+import dev.multivisor.api.EngineException;
 import dev.multivisor.api.Exit;
 import dev.multivisor.api.VirtualCpu;
 import dev.multivisor.engine.cpu.CodePages;
@@ -36,6 +37,12 @@ final class Vcpu implements VirtualCpu {
 
     /** The count of instructions at which {@link #runFor} ends. */
     private long end = Long.MAX_VALUE;
+
+    /** Whether the guest is being executed, which an error of the engine leaves at an instruction. */
+    private boolean executing;
+
+    /** What failed in the middle of something, so that there is no state to be saved; empty else. */
+    private volatile String broken = "";
 
     /** Set by {@link #wake}, unlike attention, which is also drawn to what can wait until the vCPU wakes up. */
     private volatile boolean woken;
@@ -89,7 +96,16 @@ final class Vcpu implements VirtualCpu {
                 machine.connect();
             }
             return loop();
+        } catch (RuntimeException e) {
+            if (!executing || cpu.torn) {
+                broken = e.toString();
+            }
+            throw e;
+        } catch (Error e) {
+            broken = e.toString();
+            throw e;
         } finally {
+            executing = false;
             thread = null;
             running.set(false);
         }
@@ -140,11 +156,21 @@ final class Vcpu implements VirtualCpu {
 
     /** A slice: in counted time it ends at the next deadline to the instruction, wherever blocks are cut. */
     private void execute() {
+        executing = true;
         if (machine.counted()) {
             long slice = Math.min(COUNTED_SLICE, machine.instructionsToDeadline(cpu.number));
             interpreter.runExactly(Math.min(slice, end - cpu.instructions));
         } else {
             interpreter.run(SLICE);
+        }
+        executing = false;
+    }
+
+    /** @throws EngineException if it failed in the middle of something */
+    void requireWhole() {
+        if (!broken.isEmpty()) {
+            throw new EngineException("vCPU " + cpu.number + ": failed in the middle of an instruction ("
+                    + InvalidFieldException.shown(broken) + "), so that there is no whole state");
         }
     }
 

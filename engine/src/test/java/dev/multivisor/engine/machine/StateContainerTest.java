@@ -12,6 +12,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.zip.CRC32C;
 import org.junit.jupiter.api.Test;
@@ -27,7 +28,7 @@ class StateContainerTest {
             new Outer(new Inner(7, new long[] {1, -1, Long.MIN_VALUE}), List.of(new Inner(8, new long[0])), true);
 
     private static byte[] bytes() {
-        return StateContainer.of("test 1").put("part", 3, STATE).toBytes();
+        return StateContainer.of("test 1", Set.of()).put("part", 3, STATE).toBytes();
     }
 
     private static String refused(byte[] bytes) {
@@ -92,12 +93,12 @@ class StateContainerTest {
         assertRefusal("more", () -> StateContainer.parse(bytes()).take("part", 3, More.class));
         record OtherType(Inner inner, long list, boolean flag) {}
         assertRefusal("part", () -> StateContainer.parse(bytes()).take("part", 3, OtherType.class));
-        byte[] missing = StateContainer.of("test 1")
+        byte[] missing = StateContainer.of("test 1", Set.of())
                 .put("part", 3, new Outer(null, List.of(), true))
                 .toBytes();
         assertRefusal(
                 "'part': inner: is missing", () -> StateContainer.parse(missing).take("part", 3, Outer.class));
-        byte[] deep = StateContainer.of("test 1")
+        byte[] deep = StateContainer.of("test 1", Set.of())
                 .put("part", 3, new Outer(STATE.inner, List.of(new Inner(1, null)), true))
                 .toBytes();
         assertRefusal(
@@ -136,7 +137,7 @@ class StateContainerTest {
     void differencesAreNamed() {
         RecordCodec<Outer> codec = RecordCodec.of(Outer.class);
         Outer inside = new Outer(STATE.inner, List.of(new Inner(8, new long[] {5})), true);
-        assertEquals(Optional.of("list[0].values[0]"), codec.difference(STATE, inside));
+        assertEquals(Optional.of("list[0].values[0]: differs"), codec.difference(STATE, inside));
         assertEquals(
                 Optional.of("list: 0 elements instead of 1"),
                 codec.difference(STATE, new Outer(STATE.inner, List.of(), true)));
@@ -155,7 +156,7 @@ class StateContainerTest {
         assertRefusal(
                 "section 'part': list: is there twice",
                 () -> StateContainer.parse(framed(field)).take("part", 3, Outer.class));
-        byte[] sections = StateContainer.of("test 1")
+        byte[] sections = StateContainer.of("test 1", Set.of())
                 .put("part", 3, STATE)
                 .put("port", 3, STATE)
                 .toBytes();

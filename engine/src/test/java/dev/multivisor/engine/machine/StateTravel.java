@@ -1,5 +1,7 @@
 package dev.multivisor.engine.machine;
 
+import java.util.Set;
+
 /** State records on their way: what a container does with each, for the tests of other packages. */
 public final class StateTravel {
     private static final String NAME = "travelling";
@@ -8,7 +10,7 @@ public final class StateTravel {
 
     /** A container with a record. */
     public static byte[] write(Record state) {
-        return StateContainer.of("test").put(NAME, 1, state).toBytes();
+        return StateContainer.of("test", Set.of()).put(NAME, 1, state).toBytes();
     }
 
     /** The record in a container. */
