@@ -1,5 +1,6 @@
 package dev.multivisor.host;
 
+import dev.multivisor.api.EngineInfo;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -19,9 +20,12 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.Supplier;
 import java.util.jar.JarEntry;
 import java.util.jar.JarFile;
 import java.util.stream.Stream;
+import java.util.zip.CRC32;
+import java.util.zip.CheckedInputStream;
 
 /**
  * Unpacked engines, one folder for each content: a class loader can read neither a JAR inside a JAR nor one that a
@@ -57,6 +61,25 @@ final class EngineCache {
         }
     }
 
+    /** What an engine says about itself: from a note beside its folder, or from the engine. */
+    EngineInfo info(Path jar, Supplier<EngineInfo> engine) {
+        Path note = root.resolve("info-" + unpack(jar).getFileName());
+        try {
+            return EngineInfoFile.read(note);
+        } catch (IOException e) {
+            // There is none, or it is damaged, or of another version of this program: the engine is asked.
+        }
+        EngineInfo info = engine.get();
+        try {
+            Path part = Files.createTempFile(root, "part-", "");
+            EngineInfoFile.write(part, info);
+            Files.move(part, note, StandardCopyOption.ATOMIC_MOVE);
+        } catch (IOException e) {
+            throw new HostException("engine " + jar + ": " + note + " cannot be written (" + e.getMessage() + ")", e);
+        }
+        return info;
+    }
+
     private void unpack(Path jar, Path target) throws IOException {
         Path part = Files.createTempDirectory(root, "part-");
         try {
@@ -80,7 +103,9 @@ final class EngineCache {
             for (Enumeration<JarEntry> entries = file.entries(); entries.hasMoreElements(); ) {
                 JarEntry entry = entries.nextElement();
                 String name = entry.getName();
-                try (InputStream content = file.getInputStream(entry)) {
+                // A JAR's reader does not compare checksums.
+                CRC32 sum = new CRC32();
+                try (InputStream content = new CheckedInputStream(file.getInputStream(entry), sum)) {
                     if (name.startsWith(EngineJar.LIBRARIES) && name.endsWith(".jar")) {
                         // Only the last part of the name is used, so that no entry can leave the folder.
                         String plain = name.substring(name.lastIndexOf('/') + 1);
@@ -88,6 +113,9 @@ final class EngineCache {
                     } else {
                         content.transferTo(OutputStream.nullOutputStream());
                     }
+                }
+                if (!entry.isDirectory() && entry.getCrc() != sum.getValue()) {
+                    throw new IOException(name + " is damaged");
                 }
             }
         }

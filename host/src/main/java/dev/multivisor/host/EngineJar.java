@@ -1,6 +1,7 @@
 package dev.multivisor.host;
 
 import dev.multivisor.api.Engine;
+import dev.multivisor.api.EngineInfo;
 import java.io.IOException;
 import java.lang.module.ModuleDescriptor;
 import java.nio.file.Files;
@@ -17,11 +18,13 @@ import java.util.jar.Manifest;
  * @param path where it is
  * @param version what its manifest says; compared as module versions are
  * @param contract the {@link Engine#CONTRACT} that it was built against
+ * @param commit what a released engine was built from; empty for any other
  */
-public record EngineJar(Path path, String version, int contract) {
+public record EngineJar(Path path, String version, int contract, String commit) {
     static final String LIBRARIES = "META-INF/engine/lib/";
     static final String VERSION_ATTRIBUTE = "Multivisor-Engine";
     static final String CONTRACT_ATTRIBUTE = "Multivisor-Contract";
+    static final String COMMIT_ATTRIBUTE = "Multivisor-Commit";
 
     /** Ascending versions. */
     static final Comparator<EngineJar> BY_VERSION = Comparator.comparing(
@@ -55,7 +58,29 @@ public record EngineJar(Path path, String version, int contract) {
             throw new HostException(
                     "engine " + path + ": " + VERSION_ATTRIBUTE + " \"" + version + "\" is no version", e);
         }
-        return new EngineJar(path, version, contract(path, attributes.getValue(CONTRACT_ATTRIBUTE)));
+        String commit = attributes.getValue(COMMIT_ATTRIBUTE);
+        return new EngineJar(
+                path,
+                version,
+                contract(path, attributes.getValue(CONTRACT_ATTRIBUTE)),
+                commit == null ? "" : commit.strip());
+    }
+
+    /**
+     * What the engine says about itself. It is loaded to find out, unless this content has been asked before.
+     *
+     * @throws HostException if it cannot be loaded
+     */
+    public EngineInfo info() {
+        return info(UserFolders.cache().resolve("engines"));
+    }
+
+    EngineInfo info(Path cache) {
+        return new EngineCache(cache).info(path, () -> {
+            try (LoadedEngine engine = LoadedEngine.load(this, cache)) {
+                return engine.info();
+            }
+        });
     }
 
     private static int contract(Path path, String text) {

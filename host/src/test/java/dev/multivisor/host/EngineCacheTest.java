@@ -2,6 +2,7 @@ package dev.multivisor.host;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
@@ -11,7 +12,9 @@ import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
 import java.util.jar.JarOutputStream;
 import java.util.stream.Stream;
+import java.util.zip.CRC32;
 import java.util.zip.ZipEntry;
+import java.util.zip.ZipOutputStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -51,6 +54,31 @@ class EngineCacheTest {
             }
         }
         assertEquals(first, cache.unpack(jar));
+    }
+
+    @Test
+    void aFlippedBitIsNoticed() throws Exception {
+        Path jar = temp.resolve("engine.jar");
+        EngineCache cache = new EngineCache(temp.resolve("cache"));
+        byte[] content = "not compressed".getBytes(java.nio.charset.StandardCharsets.US_ASCII);
+        try (ZipOutputStream out = new ZipOutputStream(Files.newOutputStream(jar))) {
+            ZipEntry entry = new ZipEntry("content");
+            entry.setMethod(ZipEntry.STORED);
+            entry.setSize(content.length);
+            CRC32 sum = new CRC32();
+            sum.update(content);
+            entry.setCrc(sum.getValue());
+            out.putNextEntry(entry);
+            out.write(content);
+        }
+        byte[] bytes = Files.readAllBytes(jar);
+        int at = new String(bytes, java.nio.charset.StandardCharsets.ISO_8859_1).indexOf("compressed");
+        bytes[at] ^= 1;
+        Files.write(jar, bytes);
+        String message =
+                assertThrows(HostException.class, () -> cache.unpack(jar)).getMessage();
+        assertTrue(message.contains("content is damaged"), message);
+        assertEquals(0, Stream.of(list()).filter(Files::isDirectory).count());
     }
 
     private long notes() throws IOException {

@@ -1,5 +1,6 @@
 package dev.multivisor.host;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
@@ -7,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.multivisor.api.Engine;
+import dev.multivisor.api.EngineInfo;
 import dev.multivisor.host.FakeEngine.Recipe;
 import java.io.IOException;
 import java.lang.ref.WeakReference;
@@ -14,6 +16,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -101,6 +104,32 @@ class EngineLoadingTest {
                 assertThrows(HostException.class, () -> catalog.version("7")).getMessage();
         assertTrue(message.contains("there is 0.9, 0.10-beta, 0.10"), message);
         assertThrows(HostException.class, () -> EngineCatalog.of(List.of()).newest());
+    }
+
+    @Test
+    void remembersWhatAnEngineSaidOfItself() throws Exception {
+        Path cache = folder.resolve("cache");
+        EngineJar jar = EngineJar.read(build(Recipe.good("1.0")));
+        EngineInfo told;
+        try (LoadedEngine engine = LoadedEngine.load(jar, cache)) {
+            told = engine.info();
+        }
+        assertEquals(told, jar.info(cache));
+        assertEquals(told, jar.info(cache), "from the note");
+        Path note;
+        try (Stream<Path> files = Files.list(cache)) {
+            note = files.filter(file -> file.getFileName().toString().startsWith("info-"))
+                    .findFirst()
+                    .orElseThrow();
+        }
+        byte[] good = Files.readAllBytes(note);
+        for (int size = 0; size < good.length; size++) {
+            Files.write(note, java.util.Arrays.copyOf(good, size));
+            assertEquals(told, jar.info(cache), "cut to " + size);
+        }
+        assertArrayEquals(good, Files.readAllBytes(note));
+        Files.write(jar.path(), Files.readAllBytes(build(Recipe.good("2.0"))));
+        assertEquals("2.0", EngineJar.read(jar.path()).info(cache).version(), "another content");
     }
 
     private LoadedEngine load(Recipe recipe) throws IOException {
