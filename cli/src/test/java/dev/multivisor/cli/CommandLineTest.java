@@ -77,7 +77,7 @@ class CommandLineTest {
         assertBad("Unknown option: '--colour'", "run", "--colour");
         assertBad("Unmatched argument", "frobnicate");
         assertBad("a command is missing");
-        assertBad("a command is missing: list or show", "engine");
+        assertBad("a command is missing: list, show, install or remove", "engine");
     }
 
     @Test

@@ -3,13 +3,11 @@ package dev.multivisor.dist;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.io.IOException;
-import java.nio.charset.StandardCharsets;
+import dev.multivisor.dist.Program.Result;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -18,11 +16,9 @@ class InstallationTest {
     @TempDir
     Path folder;
 
-    private record Result(int status, String out, String err) {}
-
     @Test
     void theGuestsOwnStatusIsPassedOn() throws Exception {
-        assertEquals(11, run(TinyKernel.DEBUG_EXIT).status);
+        assertEquals(11, run(TinyKernel.DEBUG_EXIT).status());
     }
 
     @Test
@@ -54,8 +50,8 @@ class InstallationTest {
     @Test
     void aResetStartsTheMachineAnew() throws Exception {
         Result result = run(TinyKernel.print(0x3f8, "again\n", TinyKernel.RESET), "--timeout", "5s");
-        assertEquals(124, result.status, result.err);
-        assertTrue(result.out.startsWith("again\nagain\n"), result.out);
+        assertEquals(124, result.status(), result.err());
+        assertTrue(result.out().startsWith("again\nagain\n"), result.out());
     }
 
     @Test
@@ -72,15 +68,15 @@ class InstallationTest {
 
     private void assertBad(String problem, String... arguments) throws Exception {
         Result result = program("", List.of(arguments));
-        assertEquals(2, result.status, result.err);
-        assertEquals(1, result.err.lines().count(), result.err);
-        assertTrue(result.err.startsWith("multivisor: ") && result.err.contains(problem), result.err);
+        assertEquals(2, result.status(), result.err());
+        assertEquals(1, result.err().lines().count(), result.err());
+        assertTrue(result.err().startsWith("multivisor: ") && result.err().contains(problem), result.err());
     }
 
     private static void assertEnd(int status, String message, Result result) {
-        assertEquals(status, result.status, result.err);
-        assertTrue(result.err.contains(message), result.err);
-        assertTrue(result.err.lines().count() <= 1, result.err);
+        assertEquals(status, result.status(), result.err());
+        assertTrue(result.err().contains(message), result.err());
+        assertTrue(result.err().lines().count() <= 1, result.err());
     }
 
     private Result run(String code, String... options) throws Exception {
@@ -98,33 +94,7 @@ class InstallationTest {
         return program(input, arguments);
     }
 
-    private Result program(String input, List<String> arguments) throws IOException, InterruptedException {
-        String home = System.getProperty("multivisor.home");
-        List<String> command = new ArrayList<>(List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "--enable-native-access=dev.multivisor.host,org.jline.terminal.ffm",
-                "-XX:-DontCompileHugeMethods",
-                "-Dmultivisor.home=" + home,
-                "--module-path",
-                home + "/lib",
-                "-m",
-                "dev.multivisor.cli/dev.multivisor.cli.Main"));
-        command.addAll(arguments);
-        Path out = folder.resolve("out");
-        Path err = folder.resolve("err");
-        Path in = Files.writeString(folder.resolve("in"), input);
-        ProcessBuilder builder = new ProcessBuilder(command)
-                .redirectInput(in.toFile())
-                .redirectOutput(out.toFile())
-                .redirectError(err.toFile());
-        builder.environment().put("XDG_CACHE_HOME", folder.resolve("cache").toString());
-        Process process = builder.start();
-        boolean ended = process.waitFor(120, TimeUnit.SECONDS);
-        process.destroyForcibly().waitFor();
-        assertTrue(ended, "the program hangs");
-        return new Result(
-                process.exitValue(),
-                Files.readString(out, StandardCharsets.UTF_8),
-                Files.readString(err, StandardCharsets.UTF_8));
+    private Result program(String input, List<String> arguments) throws Exception {
+        return new Program(folder).multivisor(input, arguments);
     }
 }
