@@ -4,6 +4,7 @@ module dev.multivisor.cli {
     requires dev.multivisor.images;
     requires dev.multivisor.server;
     requires info.picocli;
+    requires java.xml;
     requires org.jline.terminal;
     requires tools.jackson.databind;
 

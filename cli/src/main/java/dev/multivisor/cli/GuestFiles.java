@@ -26,7 +26,7 @@ import picocli.CommandLine;
  */
 record GuestFiles(String image, Path kernel, Path initrd, String append, List<String> files, Path script) {
     /** A panic is to end the machine at once, which a reset does. */
-    private static final String COMMAND_LINE = "console=ttyS0 panic=-1";
+    static final String COMMAND_LINE = "console=ttyS0 panic=-1";
 
     /**
      * A guest ready to be started.

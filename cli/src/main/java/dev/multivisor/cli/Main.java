@@ -57,6 +57,7 @@ public final class Main implements Runnable {
 
     private static Map<String, Supplier<Object>> commands() {
         Map<String, Supplier<Object>> commands = new LinkedHashMap<>();
+        commands.put("demo", DemoCommand::new);
         commands.put("run", RunCommand::new);
         commands.put("ps", PsCommand::new);
         commands.put("info", InfoCommand::new);
