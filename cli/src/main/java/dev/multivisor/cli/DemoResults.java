@@ -8,7 +8,8 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.Function;
-import java.util.function.LongPredicate;
+import java.util.function.IntPredicate;
+import java.util.function.ToLongFunction;
 import java.util.stream.IntStream;
 
 /** What a demonstration has shown: the guest's reports, the host's, and what did not hold. */
@@ -43,7 +44,13 @@ final class DemoResults {
         problems.addAll(failures);
         origin = origin(seen);
         checked = check();
-        width = 2 + Math.max(14, moves.stream().mapToInt(move -> engines(move).length()).max().orElse(0));
+        width = 2
+                + Math.max(
+                        14,
+                        moves.stream()
+                                .mapToInt(move -> engines(move).length())
+                                .max()
+                                .orElse(0));
     }
 
     /** The host's time at the guest's time 0: nothing arrives before it was sent. */
@@ -158,9 +165,12 @@ final class DemoResults {
             row(
                     out,
                     "  in the move",
-                    move -> millis(largest(gaps(move.moved() - move.report().stopped(), move.moved()))));
+                    move -> millis(largest(touching(move.moved() - move.report().stopped(), move.moved()))));
             row(out, "  target rehearsing: median, max", this::rehearsing);
-            row(out, "  3 s before: median, max", move -> medianAndMax(gaps(move.begun() - 3 * SECOND, move.begun())));
+            row(
+                    out,
+                    "  3 s before: median, max",
+                    move -> medianAndMax(within(move.begun() - 3 * SECOND, move.begun())));
             out.println("million instructions a second, host's count");
             row(out, "  before", move -> instructions(move.begun() - 3 * SECOND, move.begun()));
             row(out, "  in the first second after", move -> instructions(move.moved(), move.moved() + SECOND));
@@ -195,8 +205,7 @@ final class DemoResults {
     }
 
     private String rehearsing(Move move) {
-        long end = move.moved() - move.report().stopped() - 2 * ARRIVAL;
-        return end - move.begun() < SECOND / 4 ? "-" : medianAndMax(gaps(move.begun() + ARRIVAL, end - ARRIVAL));
+        return medianAndMax(within(move.begun(), move.moved() - move.report().stopped()));
     }
 
     /** When the next move begins, or the last report came. */
@@ -206,15 +215,26 @@ final class DemoResults {
     }
 
     /** The gaps of all intervals that have a part in a time of the host's. */
-    private long[] gaps(long start, long end) {
-        long first = start - origin - ARRIVAL;
-        long last = end - origin + ARRIVAL;
+    private long[] touching(long start, long end) {
+        return gaps(n -> time(n) >= start - ARRIVAL && time(n - 1) <= end + ARRIVAL);
+    }
+
+    /** The gaps of all intervals that are within a time of the host's. */
+    private long[] within(long start, long end) {
+        return gaps(n -> time(n - 1) >= start && time(n) <= end - ARRIVAL);
+    }
+
+    private long[] gaps(IntPredicate interval) {
         return IntStream.range(1, seen.size())
-                .filter(n -> seen.get(n).beat().time() >= first
-                        && seen.get(n - 1).beat().time() <= last)
+                .filter(interval)
                 .mapToLong(n -> seen.get(n).beat().gap())
                 .sorted()
                 .toArray();
+    }
+
+    /** When a report was made, in the host's time. */
+    private long time(int report) {
+        return seen.get(report).beat().time() + origin;
     }
 
     private static long largest(long[] gaps) {
@@ -233,17 +253,16 @@ final class DemoResults {
         return rate(start, end, report -> report.beat().rounds(), 1);
     }
 
-    private String rate(long start, long end, Function<Seen, Long> count, double unit) {
-        LongPredicate within = time -> time >= start && time <= end;
-        List<Seen> in = seen.stream()
-                .filter(report -> within.test(report.beat().time() + origin))
-                .toList();
-        if (in.size() < 2) {
+    private String rate(long start, long end, ToLongFunction<Seen> count, double unit) {
+        int[] in = IntStream.range(0, seen.size())
+                .filter(n -> time(n) >= start && time(n) <= end)
+                .toArray();
+        if (in.length < 2) {
             return "-";
         }
-        Seen first = in.getFirst();
-        Seen last = in.getLast();
-        double time = last.beat().time() - first.beat().time();
-        return String.format(Locale.ROOT, "%,.0f", (count.apply(last) - count.apply(first)) * 1e9 / time / unit);
+        int first = in[0];
+        int last = in[in.length - 1];
+        double done = count.applyAsLong(seen.get(last)) - count.applyAsLong(seen.get(first));
+        return String.format(Locale.ROOT, "%,.0f", done * 1e9 / (time(last) - time(first)) / unit);
     }
 }

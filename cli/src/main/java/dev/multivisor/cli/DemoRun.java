@@ -23,7 +23,7 @@ import java.util.function.Supplier;
 
 /** Boots a guest, lets it work, and replaces the engine under it three times. */
 final class DemoRun {
-    private static final Duration DEADLINE = Duration.ofMillis(100);
+    private static final Duration DEADLINE = Duration.ofMillis(500);
     private static final Duration REHEARSAL = Duration.ofSeconds(5);
     private static final Duration POLL = Duration.ofMillis(20);
     private static final long BOOT_SECONDS = 300;
