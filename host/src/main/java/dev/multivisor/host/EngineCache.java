@@ -6,6 +6,7 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.FileTime;
@@ -175,8 +176,12 @@ final class EngineCache {
         Instant limit = Instant.now().minus(KEPT_UNUSED);
         try (DirectoryStream<Path> folders = Files.newDirectoryStream(root)) {
             for (Path folder : folders) {
-                if (Files.getLastModifiedTime(folder).toInstant().isBefore(limit)) {
-                    delete(folder);
+                try {
+                    if (Files.getLastModifiedTime(folder).toInstant().isBefore(limit)) {
+                        delete(folder);
+                    }
+                } catch (NoSuchFileException e) {
+                    // Somebody else's that was in the making, or removed by another just now.
                 }
             }
         }
