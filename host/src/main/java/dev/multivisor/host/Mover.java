@@ -89,13 +89,13 @@ final class Mover {
         subject.begin(attempt);
         String problem = await();
         attempt.giveUp();
-        int lost = attempt.abandon();
-        if (lost >= 0) {
-            subject.replaceThread(lost);
-        }
         if (attempt.committed()) {
             attempt.awaitDeparture(DEPARTURE_NANOS);
             return report("");
+        }
+        int lost = over.getCount() > 0 ? attempt.abandon() : -1;
+        if (lost >= 0) {
+            subject.replaceThread(lost);
         }
         return report(problem.isEmpty() ? outcome() : problem);
     }

@@ -1,6 +1,7 @@
 package dev.multivisor.host;
 
 import dev.multivisor.api.Console;
+import dev.multivisor.api.EngineException;
 import dev.multivisor.api.Exit;
 import dev.multivisor.api.Machine;
 import dev.multivisor.api.MachineSpec;
@@ -69,7 +70,7 @@ final class Rehearsal {
                             + KICK_MILLIS + " ms while rehearsing");
                 }
                 target.close();
-                return move(source, resources, start + nanos);
+                return move(source, spec, resources, start + nanos);
             }
         } finally {
             if (!stuck) {
@@ -82,19 +83,35 @@ final class Rehearsal {
         return to.engine().restore(toSpec, source.save(to.info().state()), resources);
     }
 
-    /** Moves the stand-in until that is fast or it is the end, but once at least. */
-    private long move(Machine source, Resources resources, long end) {
+    /**
+     * Moves the stand-in there and back until that is fast or it is the end, but once at least. Back, because a
+     * rollback has to be as short.
+     */
+    private long move(Machine source, MachineSpec spec, Resources resources, long end) {
         long best = Long.MAX_VALUE;
         long last;
         int since = 0;
         do {
             long start = System.nanoTime();
-            restore(source, resources).close();
+            Machine there = restore(source, resources);
             last = System.nanoTime() - start;
+            back(there, spec, resources);
+            there.close();
             since = last < best ? 0 : since + 1;
             best = Math.min(best, last);
         } while (since < STEADY_MOVES && System.nanoTime() < end);
         return last;
+    }
+
+    private void back(Machine there, MachineSpec spec, Resources resources) {
+        byte[] state;
+        try {
+            state = there.save(from.info().state());
+        } catch (EngineException e) {
+            // There is no way back from this engine; a rollback says so.
+            return;
+        }
+        from.engine().restore(spec, state, resources).close();
     }
 
     /**
