@@ -88,6 +88,7 @@ final class BlockCache {
     }
 
     private Block decode(long linear, long physical, int codeSize) {
+        cpu.counters.blocksDecoded++;
         if (memory.ramOffset(physical) < 0) {
             return uncached(linear, physical, codeSize);
         }
@@ -235,6 +236,7 @@ final class BlockCache {
                 next = b.chain;
                 if (b.overlaps(physical, physical + size)) {
                     b.drop();
+                    cpu.counters.codeInvalidations++;
                     page.blocks--;
                     instructions -= b.count;
                 } else {
@@ -253,6 +255,7 @@ final class BlockCache {
             Block b = page.straddling.get(n);
             if (b.overlaps(physical, physical + size)) {
                 b.drop();
+                cpu.counters.codeInvalidations++;
                 page.straddling.remove(n);
                 page.blocks--;
                 long other = b.physical >>> 12 == frame ? b.second >>> 12 : b.physical >>> 12;

@@ -209,6 +209,8 @@ public final class Cpu {
      */
     public boolean torn;
 
+    public final Counters counters = new Counters();
+
     public final Mmu mmu;
 
     public final Platform platform;
@@ -218,11 +220,12 @@ public final class Cpu {
     /** Not zero: the loop must return at the next instruction boundary that ends a block. See {@link #interrupt}. */
     private int attention;
 
-    private static final VarHandle ATTENTION;
+    private static final VarHandle ATTENTION, INSTRUCTIONS;
 
     static {
         try {
             ATTENTION = MethodHandles.lookup().findVarHandle(Cpu.class, "attention", int.class);
+            INSTRUCTIONS = MethodHandles.lookup().findVarHandle(Cpu.class, "instructions", long.class);
         } catch (ReflectiveOperationException e) {
             throw new ExceptionInInitializerError(e);
         }
@@ -233,6 +236,11 @@ public final class Cpu {
         this.mmu = mmu;
         this.platform = platform;
         mmu.attach(this);
+    }
+
+    /** {@link #instructions} for any thread; may go back by those of a block. */
+    public long progress() {
+        return (long) INSTRUCTIONS.getOpaque(this);
     }
 
     /** Makes the loop return soon. From any thread. */

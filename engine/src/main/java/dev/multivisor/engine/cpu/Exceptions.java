@@ -60,6 +60,7 @@ public final class Exceptions {
                 if (vector == CpuFault.DB) {
                     cpu.dr[7] &= ~Debug.DR7_GD;
                 }
+                count(cpu.counters, vector);
                 cpu.torn = false;
                 return;
             } catch (CpuFault second) {
@@ -84,6 +85,14 @@ public final class Exceptions {
         }
     }
 
+    private static void count(Counters counters, int vector) {
+        if (vector == CpuFault.PF) {
+            counters.pageFaults++;
+        } else {
+            counters.exceptions++;
+        }
+    }
+
     /** SDM vol. 3, table 6-5. */
     private static boolean doubleFault(int first, int second) {
         boolean contributory = (CONTRIBUTORY >>> second & 1) != 0;
@@ -95,6 +104,7 @@ public final class Exceptions {
     public static void interrupt(Cpu cpu, int vector) {
         cpu.halted = false;
         cpu.interruptShadow = false;
+        cpu.counters.interrupts++;
         try {
             Delivery.enter(cpu, vector, false, Delivery.NO_CODE, 1, cpu.r[Cpu.RIP], false);
         } catch (CpuFault fault) {

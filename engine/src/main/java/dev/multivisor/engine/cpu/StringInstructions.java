@@ -128,12 +128,14 @@ public final class StringInstructions {
                 Ports.check(cpu, port, size);
                 long address = destination(cpu, i, size, true);
                 cpu.mmu.checkWrite(address, size);
+                cpu.counters.portReads++;
                 cpu.mmu.store(address, size, cpu.platform.in(port, size));
                 step(cpu, i, Cpu.RDI, size);
             }
             case OUTS -> {
                 int port = (int) cpu.r[Cpu.RDX] & 0xffff;
                 Ports.check(cpu, port, size);
+                cpu.counters.portWrites++;
                 cpu.platform.out(port, size, (int) cpu.mmu.load(source(cpu, i, size), size));
                 step(cpu, i, Cpu.RSI, size);
             }

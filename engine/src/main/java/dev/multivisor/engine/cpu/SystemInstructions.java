@@ -172,6 +172,7 @@ public final class SystemInstructions {
     private static void halt(Cpu cpu) {
         requireSupervisor(cpu);
         cpu.halted = true;
+        cpu.counters.halts++;
         cpu.interruptShadow = false;
         cpu.interrupt();
     }
@@ -254,6 +255,7 @@ public final class SystemInstructions {
         int size = Math.min(i.a.size(), 4);
         int port = port(cpu, i.b, i);
         Ports.check(cpu, port, size);
+        cpu.counters.portReads++;
         Operands.writeRegister(cpu, Cpu.RAX, size, cpu.platform.in(port, size) & Operands.mask(size));
     }
 
@@ -261,6 +263,7 @@ public final class SystemInstructions {
         int size = Math.min(i.b.size(), 4);
         int port = port(cpu, i.a, i);
         Ports.check(cpu, port, size);
+        cpu.counters.portWrites++;
         cpu.platform.out(port, size, (int) (cpu.r[Cpu.RAX] & Operands.mask(size)));
     }
 

@@ -180,9 +180,7 @@ public final class SoftMachine implements Machine {
     @Override
     public Map<String, Long> statistics() {
         Map<String, Long> counters = new LinkedHashMap<>();
-        counters.put(
-                "instructions",
-                board.cpus().stream().mapToLong(cpu -> cpu.instructions).sum());
+        vcpus.forEach(vcpu -> vcpu.addTo(counters));
         return counters;
     }
 

@@ -9,7 +9,9 @@ import dev.multivisor.engine.cpu.CpuReset;
 import dev.multivisor.engine.cpu.Exceptions;
 import dev.multivisor.engine.cpu.Interpreter;
 import dev.multivisor.engine.device.lapic.LocalApic;
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 
 /**
@@ -33,7 +35,18 @@ final class Vcpu implements VirtualCpu {
     private final AtomicBoolean running = new AtomicBoolean();
     private volatile Thread thread;
     private volatile boolean dead;
+
+    /** Whether it is halted or waits to be started, also while nobody runs it. */
     private volatile boolean waiting;
+
+    /** The most instructions that anybody was told of. */
+    private final AtomicLong told = new AtomicLong();
+
+    /** Instructions executed before it came here. */
+    private final long before;
+
+    /** Runs that ended by a kick. */
+    private long kicks;
 
     /** The count of instructions at which {@link #runFor} ends. */
     private long end = Long.MAX_VALUE;
@@ -52,6 +65,8 @@ final class Vcpu implements VirtualCpu {
         this.cpu = cpu;
         this.apic = apic;
         interpreter = new Interpreter(cpu, codePages);
+        before = cpu.instructions;
+        waiting = cpu.waitForSipi || cpu.halted;
     }
 
     int number() {
@@ -75,7 +90,14 @@ final class Vcpu implements VirtualCpu {
 
     @Override
     public long instructions() {
-        return cpu.instructions;
+        return told.accumulateAndGet(cpu.progress(), Math::max);
+    }
+
+    /** Adds what has happened since it was made or restored here. */
+    void addTo(Map<String, Long> sums) {
+        sums.merge("instructions", instructions() - before, Long::sum);
+        cpu.counters.addTo(sums);
+        sums.merge("kicks", kicks, Long::sum);
     }
 
     /** Makes the vCPU look for what there is to do: from any thread, after it was made pending. */
@@ -137,14 +159,19 @@ final class Vcpu implements VirtualCpu {
                 return exit;
             }
             if (kicked.compareAndSet(true, false) || cpu.instructions >= end) {
+                kicks++;
                 return new Exit(Exit.Reason.KICKED, 0, "");
             }
             cpu.mmu.handleRequests();
             machine.serveTimers(cpu.number);
             takeSignals();
             if (cpu.waitForSipi || cpu.halted && !interruptible()) {
+                waiting = true;
                 sleep();
                 continue;
+            }
+            if (waiting) {
+                waiting = false;
             }
             if (interruptible()) {
                 deliver();
@@ -206,7 +233,6 @@ final class Vcpu implements VirtualCpu {
 
     /** Waits for a wake-up or a deadline; finds out when nothing can ever wake the guest. */
     private void sleep() {
-        waiting = true;
         dead = cpu.waitForSipi || (cpu.systemFlags & Cpu.IF) == 0;
         if (dead && machine.allDead()) {
             machine.finish(new Exit(Exit.Reason.HALTED, 0, "every vCPU is halted with interrupts off"));
@@ -214,7 +240,6 @@ final class Vcpu implements VirtualCpu {
             machine.sleepUntilDeadline(cpu.number, dead, cpu::attention);
         }
         dead = false;
-        waiting = false;
     }
 
     /** Whether it sleeps and only INIT, SIPI or NMI could wake it. */

@@ -235,15 +235,18 @@ public final class Mmu {
         if ((linear & 4095) + size <= 4096) {
             long physical = translations.translate(set, linear, Tlb.READ);
             checkAlignment(linear, size);
-            checkCount(physical);
+            if (device(physical)) {
+                cpu.counters.mmioReads++;
+            }
             value = memory.load(cpu.number, physical, size);
         } else {
             int first = 4096 - (int) (linear & 4095);
             long low = translations.translate(set, linear, Tlb.READ);
             long high = translations.translate(set, nextPage(linear), Tlb.READ);
             checkAlignment(linear, size);
-            checkCount(low);
-            checkCount(high);
+            if (device(low) | device(high)) {
+                cpu.counters.mmioReads++;
+            }
             value = 0;
             for (int n = 0; n < size; n++) {
                 value |= memory.load(cpu.number, n < first ? low + n : high + n - first, 1) << n * 8;
@@ -260,15 +263,18 @@ public final class Mmu {
         if ((linear & 4095) + size <= 4096) {
             long physical = translations.translate(set, linear, Tlb.WRITE);
             checkAlignment(linear, size);
-            checkCount(physical);
+            if (device(physical)) {
+                cpu.counters.mmioWrites++;
+            }
             memory.store(cpu.number, physical, size, value);
         } else {
             int first = 4096 - (int) (linear & 4095);
             long low = translations.translate(set, linear, Tlb.WRITE);
             long high = translations.translate(set, nextPage(linear), Tlb.WRITE);
             checkAlignment(linear, size);
-            checkCount(low);
-            checkCount(high);
+            if (device(low) | device(high)) {
+                cpu.counters.mmioWrites++;
+            }
             for (int n = 0; n < size; n++) {
                 memory.store(cpu.number, n < first ? low + n : high + n - first, 1, value >>> n * 8);
             }
@@ -278,11 +284,15 @@ public final class Mmu {
         }
     }
 
-    /** Before an access that may be a device's, which may look at the count of instructions. */
-    private void checkCount(long physical) {
-        if (!cpu.exact && memory.ramOffset(physical) < 0) {
+    /** Whether an access is a device's, which may look at the count of instructions: then that must be exact. */
+    private boolean device(long physical) {
+        if (memory.ramOffset(physical) >= 0) {
+            return false;
+        }
+        if (!cpu.exact) {
             throw cpu.fault(CpuFault.DEVICE);
         }
+        return true;
     }
 
     private long nextPage(long linear) {

@@ -100,6 +100,7 @@ final class Translations {
         long page = linear & PAGES;
         if ((set.tags[index + kind] & ~Tlb.SLOW) != page) {
             boolean asUser = set == current.user;
+            cpu.counters.tlbMisses++;
             walk.walk(cpu, linear, kind, asUser, set == current.suspended);
             fill(set, index, page, kind);
         } else if (set.tags[index + kind] != page) {

@@ -4,15 +4,11 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.multivisor.api.Boot;
 import dev.multivisor.api.Console;
 import dev.multivisor.api.EngineException;
 import dev.multivisor.api.Exit;
 import dev.multivisor.api.MachineSpec;
 import dev.multivisor.api.Resources;
-import java.lang.foreign.MemorySegment;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
@@ -20,27 +16,11 @@ import org.junit.jupiter.api.Test;
 
 /** An engine that fails in a handler can still be left, unless something may be half done. */
 class FailedRunTest {
-    private static final int MEMORY = 1 << 24;
-
     private static final MachineSpec SPEC = new MachineSpec(1, "x86-64-v2", Map.of("time", "instructions"));
 
-    /** {@code mov $'A', %al; out %al, $0xe9; inc %ebx; mov $'B', %al; out %al, $0xe9; mov %bl, %al; out %al, $0xf4}. */
-    private static final byte[] CODE = {
-        (byte) 0xb0,
-        'A',
-        (byte) 0xe6,
-        (byte) 0xe9,
-        0x31,
-        (byte) 0xdb,
-        0x43,
-        (byte) 0xb0,
-        'B',
-        (byte) 0xe6,
-        (byte) 0xe9,
-        (byte) 0x88,
-        (byte) 0xd8,
-        (byte) 0xe6,
-        (byte) 0xf4
+    /** {@code mov $'A', %al; out %al, $0xe9; xor %ebx, %ebx; inc %ebx; mov $'B', %al; out %al, $0xe9; mov %bl, %al; out %al, $0xf4}. */
+    private static final int[] CODE = {
+        0xb0, 'A', 0xe6, 0xe9, 0x31, 0xdb, 0x43, 0xb0, 'B', 0xe6, 0xe9, 0x88, 0xd8, 0xe6, 0xf4
     };
 
     private static final Exit END = new Exit(Exit.Reason.DEBUG_EXIT, 3, "");
@@ -69,16 +49,6 @@ class FailedRunTest {
         throw (T) failure;
     }
 
-    private static Boot boot() {
-        int flags = 0x10000;
-        int base = 0x100000;
-        int[] header = {0x1badb002, flags, -(0x1badb002 + flags), base, base, base + 64, 0, base + 32};
-        ByteBuffer image = ByteBuffer.allocateDirect(64).order(ByteOrder.LITTLE_ENDIAN);
-        image.asIntBuffer().put(header);
-        image.put(32, CODE);
-        return new Boot(new Boot.Image("test", MemorySegment.ofBuffer(image)), List.of(), "");
-    }
-
     private static Resources failing(TestResources lent, char letter, Supplier<Throwable> failure) {
         Resources r = lent.resources;
         return new Resources(
@@ -88,9 +58,9 @@ class FailedRunTest {
     @Test
     void theGuestGoesOnElsewhere() {
         for (char letter : new char[] {'A', 'B'}) {
-            try (var lent = new TestResources(MEMORY)) {
+            try (var lent = new TestResources(TinyKernel.MEMORY)) {
                 Resources failing = failing(lent, letter, () -> new IllegalStateException("broken"));
-                var machine = SoftMachine.create("test", SPEC, boot(), failing);
+                var machine = SoftMachine.create("test", SPEC, TinyKernel.boot(CODE), failing);
                 assertThrows(IllegalStateException.class, machine.cpus().getFirst()::run);
                 byte[] state = machine.save(SoftMachine.stateFormat());
                 machine.close();
@@ -106,8 +76,8 @@ class FailedRunTest {
     @Test
     void errorsLeaveNoState() {
         for (Error error : List.of(new StackOverflowError(), new OutOfMemoryError("Java heap\nspace"))) {
-            try (var lent = new TestResources(MEMORY)) {
-                var machine = SoftMachine.create("test", SPEC, boot(), failing(lent, 'B', () -> error));
+            try (var lent = new TestResources(TinyKernel.MEMORY)) {
+                var machine = SoftMachine.create("test", SPEC, TinyKernel.boot(CODE), failing(lent, 'B', () -> error));
                 assertThrows(error.getClass(), machine.cpus().getFirst()::run);
                 EngineException e = assertThrows(EngineException.class, () -> machine.save(SoftMachine.stateFormat()));
                 assertTrue(

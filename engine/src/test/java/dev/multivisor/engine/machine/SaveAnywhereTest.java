@@ -131,7 +131,7 @@ class SaveAnywhereTest {
             Vcpu cpu = (Vcpu) machine.cpus().getFirst();
             assertEquals(Exit.Reason.KICKED, cpu.runFor(point).reason());
             byte[] state = machine.save(SoftMachine.stateFormat());
-            String where = guest.name() + " at " + machine.statistics().get("instructions");
+            String where = guest.name() + " at " + cpu.instructions();
             MemorySegment.copy(lent.memory, 0, copy.memory, 0, SystemGuest.MEMORY);
             copy.debug.write(lent.debug.text());
             try (var restored = SoftMachine.restore("test", guest.spec(COUNTED), state, copy.resources)) {
@@ -154,10 +154,6 @@ class SaveAnywhereTest {
         Vcpu cpu = (Vcpu) machine.cpus().getFirst();
         Exit exit = cpu.runFor(LIMIT);
         return new End(
-                exit,
-                machine.statistics().get("instructions"),
-                machine.save(SoftMachine.stateFormat()),
-                lent.memory,
-                lent.debug.text());
+                exit, cpu.instructions(), machine.save(SoftMachine.stateFormat()), lent.memory, lent.debug.text());
     }
 }
