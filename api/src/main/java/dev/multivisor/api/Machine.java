@@ -27,7 +27,10 @@ public interface Machine extends AutoCloseable {
      */
     byte[] save(StateFormat reader);
 
-    /** Counters by name, such as {@code instructions}; each only ever grows. May be called at any time. */
+    /**
+     * What has happened since this machine was created or restored here: counters by name, such as
+     * {@code interrupts}, each of which only ever grows. May be called at any time.
+     */
     Map<String, Long> statistics();
 
     /**
