@@ -25,9 +25,9 @@ class DemoResultsTest {
         DemoResults results = results(beat -> beat);
         assertEquals(List.of(), results.problems());
         String text = print(results);
-        assertTrue(text.contains("guest stood still, ms             0.250 "), text);
-        assertTrue(text.contains("  in the move                     0.900 "), text);
-        assertTrue(text.contains("  3 s before: median, max         0.100, 0.100"), text);
+        assertTrue(text.contains("guest stood still, ms             0.250\n"), text);
+        assertTrue(text.contains("  in the move                     0.900\n"), text);
+        assertTrue(text.contains("  3 s before: median, max         0.100, 0.100\n"), text);
         assertTrue(text.contains("checksums     100 of 100 right, 200 rounds"), text);
         assertTrue(text.contains("moves         1 of 3 made"), text);
         assertEquals(
