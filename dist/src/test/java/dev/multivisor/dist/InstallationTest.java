@@ -10,8 +10,6 @@ import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.w3c.dom.Element;
-import org.w3c.dom.NodeList;
 
 /** Runs the built program as a user does: what a guest does becomes an exit status and a line of text. */
 class InstallationTest {
@@ -66,41 +64,6 @@ class InstallationTest {
         Path good = Files.write(folder.resolve("good"), kernel);
         assertBad("is no JAR", "run", "--kernel", good.toString(), "--engine", text.toString());
         assertBad("colour", "run", "--kernel", good.toString(), "--param", "colour=red");
-    }
-
-    @Test
-    void demoMovesTheGuestThatComesAlong() throws Exception {
-        Path svg = folder.resolve("demo.svg");
-        Result result = program("", List.of("demo", "--builtin", "--seconds", "2", "--svg", svg.toString()));
-        assertEquals(0, result.status, result.out + result.err);
-        assertEquals("", result.err);
-        assertTrue(result.out.startsWith("the guest that comes along starts on engine "), result.out);
-        assertTrue(result.out.contains("moves         3 of 3 made"), result.out);
-        assertTrue(result.out.matches("(?s).*timer beats   [0-9,]+, lost 0, too early 0\n.*"), result.out);
-        assertTrue(result.out.matches("(?s).*checksums     (\\d+) of \\1 right, [1-9][0-9,]* rounds\n.*"), result.out);
-        NodeList lines = DocumentBuilderFactory.newDefaultInstance()
-                .newDocumentBuilder()
-                .parse(svg.toFile())
-                .getElementsByTagName("line");
-        long moves = IntStream.range(0, lines.getLength())
-                .filter(n -> ((Element) lines.item(n)).getAttribute("class").equals("move"))
-                .count();
-        assertEquals(3, moves);
-    }
-
-    @Test
-    void demoRefusesBadOptions() throws Exception {
-        assertBad("--seconds: 1 is not between 2 and 600", "demo", "--builtin", "--seconds", "1");
-        assertBad(
-                "there is no folder",
-                "demo",
-                "--builtin",
-                "--svg",
-                folder.resolve("no/demo.svg").toString());
-        assertBad("is a folder", "demo", "--builtin", "--svg", folder.toString());
-        assertBad("there is no version 9.9", "demo", "--builtin", "--to", "9.9");
-        assertBad("there is no such file", "demo", "--builtin", "--from", "no.jar");
-        assertBad("Unknown option: '--gif'", "demo", "--gif");
     }
 
     private void assertBad(String problem, String... arguments) throws Exception {
