@@ -56,20 +56,24 @@ class ArchitectureTest {
         noClasses()
                 .should()
                 .dependOnClassesThat()
-                .resideInAnyPackage("dev.multivisor.host..", "dev.multivisor.images..", "dev.multivisor.cli..")
+                .resideInAnyPackage(
+                        "dev.multivisor.host..",
+                        "dev.multivisor.images..",
+                        "dev.multivisor.server..",
+                        "dev.multivisor.cli..")
                 .check(Modules.imported("engine"));
     }
 
     @Test
     void nobodyKnowsAnEngineButByItsService() throws Exception {
-        for (String module : List.of("api", "host", "images", "cli")) {
+        for (String module : List.of("api", "host", "images", "server", "cli")) {
             assertTrue(!requires(module).contains("dev.multivisor.engine"), module);
         }
         noClasses()
                 .should()
                 .dependOnClassesThat()
                 .resideInAPackage("dev.multivisor.engine..")
-                .check(Modules.imported("api", "host", "images", "cli"));
+                .check(Modules.imported("api", "host", "images", "server", "cli"));
     }
 
     /**
@@ -95,6 +99,30 @@ class ArchitectureTest {
                 .check(Modules.imported("host"));
     }
 
+    /** Control stands on the base: it knows machines, engines by their versions, and neither guests nor commands. */
+    @Test
+    void controlSeesTheBaseOnly() throws Exception {
+        assertEquals(
+                Set.of("dev.multivisor.host"),
+                requires("server").stream()
+                        .filter(name -> name.startsWith("dev.multivisor."))
+                        .collect(Collectors.toSet()));
+        assertEquals(
+                Set.of("dev.multivisor.server"),
+                Modules.descriptor("server").exports().stream()
+                        .map(ModuleDescriptor.Exports::source)
+                        .collect(Collectors.toSet()));
+        noClasses()
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage(
+                        "dev.multivisor.api..",
+                        "dev.multivisor.engine..",
+                        "dev.multivisor.images..",
+                        "dev.multivisor.cli..")
+                .check(Modules.imported("server"));
+    }
+
     /**
      * The parts of a module depend on each other in one direction. The processor and its memory management, whose
      * faults and page walks need each other, are one part; a folder below a part belongs to it. What devices and the
@@ -102,7 +130,7 @@ class ArchitectureTest {
      */
     @Test
     void partsHaveNoCycles() {
-        for (String module : List.of("host", "engine", "images", "cli")) {
+        for (String module : List.of("host", "engine", "images", "server", "cli")) {
             slices().assignedFrom(new Parts("dev.multivisor." + module + "."))
                     .should()
                     .beFreeOfCycles()
@@ -133,7 +161,7 @@ class ArchitectureTest {
     @Test
     void librariesPrintNothing() {
         GeneralCodingRules.NO_CLASSES_SHOULD_ACCESS_STANDARD_STREAMS.check(
-                Modules.imported("api", "host", "engine", "images"));
+                Modules.imported("api", "host", "engine", "images", "server"));
     }
 
     @Test

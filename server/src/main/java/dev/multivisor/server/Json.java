@@ -7,8 +7,11 @@ import tools.jackson.core.exc.StreamReadException;
 import tools.jackson.databind.DatabindException;
 import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.MapperFeature;
+import tools.jackson.databind.cfg.CoercionAction;
+import tools.jackson.databind.cfg.CoercionInputShape;
 import tools.jackson.databind.exc.UnrecognizedPropertyException;
 import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.type.LogicalType;
 
 /** JSON as both ends write and read it. */
 final class Json {
@@ -21,11 +24,17 @@ final class Json {
     private Json() {}
 
     private static JsonMapper mapper(boolean strict) {
+        CoercionAction scalars = strict ? CoercionAction.Fail : CoercionAction.TryConvert;
         return JsonMapper.builder()
                 .changeDefaultPropertyInclusion(old -> old.withValueInclusion(JsonInclude.Include.NON_ABSENT))
                 .configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, strict)
                 .configure(MapperFeature.ALLOW_COERCION_OF_SCALARS, !strict)
                 .configure(DeserializationFeature.ACCEPT_FLOAT_AS_INT, !strict)
+                .withCoercionConfig(
+                        LogicalType.Textual,
+                        config -> config.setCoercion(CoercionInputShape.Integer, scalars)
+                                .setCoercion(CoercionInputShape.Float, scalars)
+                                .setCoercion(CoercionInputShape.Boolean, scalars))
                 .build();
     }
 
