@@ -38,9 +38,6 @@ final class Control implements AutoCloseable {
 
     /** Takes a name, the one that is wanted or a free one. */
     static Control reserve(String wanted, PrintWriter err) {
-        if (!wanted.isEmpty()) {
-            checkName(wanted);
-        }
         try {
             RunFolder.Socket socket = RunFolder.open().reserve(wanted);
             return new Control(socket.name(), Optional.of(socket));
@@ -52,9 +49,12 @@ final class Control implements AutoCloseable {
         }
     }
 
-    private static void checkName(String name) {
+    /** Checks what is wanted as a name; empty is any. */
+    static void checkName(String wanted) {
         try {
-            RunFolder.checkName(name);
+            if (!wanted.isEmpty()) {
+                RunFolder.checkName(wanted);
+            }
         } catch (HostException e) {
             throw new CliException("--name: " + e.getMessage());
         }

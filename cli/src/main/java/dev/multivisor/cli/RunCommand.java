@@ -142,6 +142,7 @@ final class RunCommand implements Callable<Integer> {
         if (cpus < 1 || cpus > 255) {
             throw new CliException("--cpus: " + cpus + " is not between 1 and 255");
         }
+        Control.checkName(name);
         GuestFiles wanted = new GuestFiles(image, kernel, initrd, append, files, script);
         wanted.check();
         EngineJar jar = Installation.engine(engine);

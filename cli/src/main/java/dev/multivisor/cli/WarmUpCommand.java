@@ -21,22 +21,51 @@ final class WarmUpCommand implements Callable<Integer> {
             b000e6f4ebfe
             """;
 
+    /** In the same kernel: what ends it, and a loop in its place. */
+    private static final String END = "b000e6f4";
+
+    private static final String LOOP = "ebfe9090";
+
+    private final PrintWriter nowhere = new PrintWriter(Writer.nullWriter());
+
     @Override
-    public Integer call() throws IOException {
-        PrintWriter nowhere = new PrintWriter(Writer.nullWriter());
-        Main.execute(nowhere, nowhere, "--help");
-        Main.execute(nowhere, nowhere, "run", "--help");
-        Main.execute(nowhere, nowhere, "doctor");
-        Main.execute(nowhere, nowhere, "engine", "list", "--format", "json");
-        Main.execute(nowhere, nowhere, "image", "list");
+    public Integer call() throws IOException, InterruptedException {
+        run("--help");
+        run("run", "--help");
+        run("doctor");
+        run("engine", "list", "--format", "json");
+        run("image", "list");
         Path kernel = Files.createTempFile("multivisor-", ".elf");
         try {
-            Files.write(kernel, HexFormat.of().parseHex(KERNEL.replaceAll("\\s", "")));
-            String[] run = {"run", "--kernel", kernel.toString(), "--memory", "16M", "--timeout", "20s"};
-            Main.execute(nowhere, nowhere, run);
+            String code = KERNEL.replaceAll("\\s", "");
+            Files.write(kernel, HexFormat.of().parseHex(code));
+            run("run", "--kernel", kernel.toString(), "--memory", "16M", "--timeout", "20s");
+            Files.write(kernel, HexFormat.of().parseHex(code.replace(END, LOOP)));
+            control(kernel);
         } finally {
             Files.delete(kernel);
         }
         return ExitStatus.OK;
+    }
+
+    /** What a second terminal does to a guest that goes on. */
+    private void control(Path kernel) throws InterruptedException {
+        String name = "warm-up-" + ProcessHandle.current().pid();
+        Thread guest = Thread.ofPlatform()
+                .start(() -> run(
+                        "run", "--name", name, "--kernel", kernel.toString(), "--memory", "16M", "--timeout", "20s"));
+        run("info", name);
+        run("ps");
+        run("upgrade", name, "--dry-run");
+        run("upgrade", name, "--rehearsal", "500ms", "--format", "json");
+        run("rollback", name);
+        run("events");
+        run("metrics");
+        run("stop", name);
+        guest.join();
+    }
+
+    private void run(String... arguments) {
+        Main.execute(nowhere, nowhere, arguments);
     }
 }

@@ -39,7 +39,7 @@ class CommandLineTest {
             assertTrue(help.contains("Example"), name);
             assertTrue(help.lines().allMatch(line -> line.length() <= 80), help);
         }
-        assertTrue(commands.size() >= 6);
+        assertTrue(commands.size() >= 16);
     }
 
     @Test
@@ -74,6 +74,12 @@ class CommandLineTest {
         assertBad("engine: there is no version 99 here", "run", "--engine", "99");
         assertBad("engine " + text.resolve("x.jar") + ": there is no such file", "run", "--engine", text + "/x.jar");
         assertBad("engine " + empty + ": is no JAR", "run", "--engine", empty.toString());
+        assertBad("--name: name \"a/b\": is not 1 to 32 letters", "run", "--kernel", "" + text, "--name", "a/b");
+        for (String command : List.of("info", "upgrade", "rollback", "pause", "resume", "stop", "console")) {
+            assertBad("machine web: there is none of this name; none runs", command, "web");
+            assertBad("Missing required parameter: 'VM'", command);
+        }
+        assertBad("--deadline", "upgrade", "web", "--deadline", "soon");
         assertBad("Unknown option: '--colour'", "run", "--colour");
         assertBad("Unmatched argument", "frobnicate");
         assertBad("a command is missing");
@@ -92,11 +98,35 @@ class CommandLineTest {
     }
 
     @Test
+    void withoutMachinesThereIsNothingToShow() {
+        assertEquals(
+                "No machine runs. \"multivisor run\" starts one.",
+                execute("ps").out.strip());
+        assertEquals("[ ]", execute("ps", "--format", "json").out.strip().replace("[]", "[ ]"));
+        assertEquals(new Result(0, "", ""), execute("events"));
+        assertEquals(new Result(0, "", ""), execute("metrics"));
+    }
+
+    @Test
+    void metricsOfSeveralProcessesAreOneText() {
+        String heading = "# HELP seconds_total Time.\n# TYPE seconds_total counter\n";
+        String other = "# HELP up Whether.\n# TYPE up gauge\n";
+        assertEquals(
+                heading + "seconds_total{machine=\"a\"} 1\nseconds_total{machine=\"b\"} 2\n" + other + "up 1\n",
+                MetricsCommand.merged(List.of(
+                        heading + "seconds_total{machine=\"a\"} 1\n",
+                        heading + "seconds_total{machine=\"b\"} 2\n" + other + "up 1\n")));
+    }
+
+    @Test
     void completionNamesTheCommands() {
         for (String shell : List.of("bash", "zsh")) {
             Result result = execute("completion", shell);
             assertEquals(0, result.status);
             assertTrue(result.out.contains("--kernel") && result.out.contains("doctor"));
+            for (String command : List.of("ps", "info", "upgrade", "rollback", "events", "console", "metrics")) {
+                assertTrue(result.out.contains("_multivisor_" + command), command);
+            }
             assertFalse(result.out.contains("warm-up"), "hidden commands stay hidden");
         }
         assertBad("Invalid value for positional parameter", "completion", "fish");
