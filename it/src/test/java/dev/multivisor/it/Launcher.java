@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.lang.ProcessBuilder.Redirect;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -13,6 +14,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
 /** Runs {@code ./multivisor} as a user does, with the user's caches. */
@@ -104,19 +106,31 @@ final class Launcher {
 
     /** Starts it with files of a folder as its standard streams. */
     static Running start(Path folder, String input, String... arguments) throws IOException {
+        Path in = Files.writeString(Files.createTempFile(folder, "in", ""), input);
+        return start(folder, Redirect.from(in.toFile()), Map.of(), command(arguments));
+    }
+
+    /** The launcher with arguments. */
+    static List<String> command(String... arguments) {
         List<String> command =
                 new ArrayList<>(List.of(ROOT.resolve("multivisor").toString()));
         command.addAll(Arrays.asList(arguments));
-        Path in = Files.writeString(Files.createTempFile(folder, "in", ""), input);
+        return command;
+    }
+
+    /** Starts a command with more in its environment. */
+    static Running start(Path folder, Redirect in, Map<String, String> environment, List<String> command)
+            throws IOException {
         Path out = Files.createTempFile(folder, "out", "");
         Path err = Files.createTempFile(folder, "err", "");
         Instant start = Instant.now();
-        Process process = new ProcessBuilder(command)
+        ProcessBuilder builder = new ProcessBuilder(command)
                 .directory(folder.toFile())
-                .redirectInput(in.toFile())
+                .redirectInput(in)
                 .redirectOutput(out.toFile())
-                .redirectError(err.toFile())
-                .start();
+                .redirectError(err.toFile());
+        builder.environment().putAll(environment);
+        Process process = builder.start();
         return new Running(process, out, err, start);
     }
 }
