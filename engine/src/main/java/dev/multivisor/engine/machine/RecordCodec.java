@@ -19,7 +19,7 @@ import tools.jackson.core.io.SerializedString;
 /**
  * Writes and reads records of one class as maps whose keys are the components' names. Derived once from the class, when
  * it is first needed: at start-up nobody saves. Components may be int, long, boolean, byte[], int[], long[], String,
- * records, and lists of records.
+ * records, and lists of records. Pattern switches and lambdas are avoided, which cost milliseconds when first met.
  *
  * <p>Fields are read by variable handles instead of the accessors' method handles, of which the JVM would make a
  * specialized copy each after some use: milliseconds in the middle of a handover.
@@ -161,18 +161,13 @@ final class RecordCodec<T extends Record> {
         RECORDS;
 
         static Kind of(Class<?> type) {
-            return switch (type) {
-                case Class<?> c when c == int.class -> INT;
-                case Class<?> c when c == long.class -> LONG;
-                case Class<?> c when c == boolean.class -> BOOLEAN;
-                case Class<?> c when c == byte[].class -> BYTES;
-                case Class<?> c when c == int[].class -> INTS;
-                case Class<?> c when c == long[].class -> LONGS;
-                case Class<?> c when c == String.class -> STRING;
-                case Class<?> c when c == List.class -> RECORDS;
-                case Class<?> c when c.isRecord() -> RECORD;
-                default -> throw new AssertionError("no state: " + type);
-            };
+            if (type.isPrimitive()) {
+                return type == int.class ? INT : type == long.class ? LONG : BOOLEAN;
+            }
+            if (type.isArray()) {
+                return type == byte[].class ? BYTES : type == int[].class ? INTS : LONGS;
+            }
+            return type == String.class ? STRING : type.isRecord() ? RECORD : RECORDS;
         }
     }
 
@@ -208,13 +203,16 @@ final class RecordCodec<T extends Record> {
         }
 
         private void writeObject(JsonGenerator out, Object value) {
-            switch (value) {
-                case null -> out.writeNull();
-                case byte[] bytes -> out.writeBinary(bytes);
-                case int[] ints -> out.writeArray(ints, 0, ints.length);
-                case long[] longs -> out.writeArray(longs, 0, longs.length);
-                case String text -> out.writeString(text);
-                case Record state -> nested.write(out, state);
+            if (value == null) {
+                out.writeNull();
+                return;
+            }
+            switch (kind) {
+                case BYTES -> out.writeBinary((byte[]) value);
+                case INTS -> out.writeArray((int[]) value, 0, ((int[]) value).length);
+                case LONGS -> out.writeArray((long[]) value, 0, ((long[]) value).length);
+                case STRING -> out.writeString((String) value);
+                case RECORD -> nested.write(out, (Record) value);
                 default -> {
                     List<?> states = (List<?>) value;
                     out.writeStartArray(states, states.size());

@@ -20,14 +20,18 @@ final class StateSchema {
 
     /** @param features beyond the first engine's machine */
     StateSchema(List<SectionKind> kinds, Set<String> features) {
-        kinds.forEach(kind -> this.kinds.put(kind.name(), kind));
+        for (SectionKind kind : kinds) {
+            this.kinds.put(kind.name(), kind);
+        }
         this.features = Set.copyOf(features);
     }
 
     /** All that is read and written, in the newest versions. */
     StateFormat format() {
         Map<String, Integer> versions = new LinkedHashMap<>();
-        kinds.forEach((name, kind) -> versions.put(name, kind.newest()));
+        for (SectionKind kind : kinds.values()) {
+            versions.put(kind.name(), kind.newest());
+        }
         return new StateFormat(versions, features);
     }
 
@@ -55,9 +59,13 @@ final class StateSchema {
 
     /** The kinds that a machine with these features has. */
     private List<SectionKind> used(Set<String> features) {
-        return kinds.values().stream()
-                .filter(kind -> kind.feature().isEmpty() || features.contains(kind.feature()))
-                .toList();
+        List<SectionKind> used = new ArrayList<>();
+        for (SectionKind kind : kinds.values()) {
+            if (kind.feature().isEmpty() || features.contains(kind.feature())) {
+                used.add(kind);
+            }
+        }
+        return used;
     }
 
     /**
