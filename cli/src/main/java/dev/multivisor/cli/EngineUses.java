@@ -1,7 +1,7 @@
 package dev.multivisor.cli;
 
+import dev.multivisor.server.RunFolder;
 import java.util.List;
-import java.util.Objects;
 import java.util.stream.Stream;
 
 /**
@@ -21,7 +21,16 @@ record EngineUses(List<Use> uses) {
 
     /** As it is now. */
     static EngineUses now() {
-        return new EngineUses(List.of());
+        if (RunFolder.open().sockets().isEmpty()) {
+            return new EngineUses(List.of());
+        }
+        try (Remote remote = new Remote()) {
+            return new EngineUses(remote.machines().stream()
+                    .map(Remote.Target::machine)
+                    .map(machine -> new Use(
+                            machine.name(), machine.engine(), machine.previous().orElse("")))
+                    .toList());
+        }
     }
 
     /** The VMs on an engine. */
@@ -37,7 +46,7 @@ record EngineUses(List<Use> uses) {
         return Stream.concat(
                         on(version).stream().map(machine -> "VM " + machine),
                         uses.stream()
-                                .filter(use -> Objects.equals(use.previous, version) && !use.engine.equals(version))
+                                .filter(use -> use.previous.equals(version) && !use.engine.equals(version))
                                 .map(use -> "VM " + use.machine + " (to roll back to)"))
                 .toList();
     }
