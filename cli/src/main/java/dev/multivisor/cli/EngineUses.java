@@ -1,5 +1,6 @@
 package dev.multivisor.cli;
 
+import dev.multivisor.host.HostException;
 import dev.multivisor.server.RunFolder;
 import java.util.List;
 import java.util.stream.Stream;
@@ -21,7 +22,12 @@ record EngineUses(List<Use> uses) {
 
     /** As it is now. */
     static EngineUses now() {
-        if (RunFolder.open().sockets().isEmpty()) {
+        try {
+            if (RunFolder.open().sockets().isEmpty()) {
+                return new EngineUses(List.of());
+            }
+        } catch (HostException e) {
+            // Where there can be no sockets, no VM can be moved or asked. What it has loaded stays loaded.
             return new EngineUses(List.of());
         }
         try (Remote remote = new Remote()) {

@@ -74,6 +74,38 @@ class EngineInstallTest {
     }
 
     @Test
+    void anEngineThatAMachineNeedsStays() throws Exception {
+        engine("install", EngineVariant.of(folder, "0.9.0").toString()).assertGood();
+        Path kernel = Files.write(folder.resolve("kernel"), TinyKernel.of(TinyKernel.SPIN));
+        Process run = program.start(List.of(
+                "run", "--kernel", kernel.toString(), "--memory", "16M", "--engine", "0.9.0", "--name", "busy"));
+        try {
+            awaitMachines("0.9.0", "[\"busy\"]", run);
+            engine("remove", "0.9.0").assertBad("engine 0.9.0: is needed by VM busy; stop or upgrade");
+            engine("install", EngineVariant.of(folder, "0.9.5").toString()).assertGood();
+            program.multivisor("", List.of("upgrade", "busy", "--to", "0.9.5")).assertGood();
+            awaitMachines("0.9.5", "[\"busy\"]", run);
+            engine("remove", "0.9.0").assertBad("engine 0.9.0: is needed by VM busy (to roll back to)");
+            program.multivisor("", List.of("stop", "busy")).assertGood();
+            awaitMachines("0.9.5", "[]", run);
+        } finally {
+            run.destroyForcibly().waitFor();
+        }
+        engine("remove", "0.9.0").assertGood();
+        engine("remove", "0.9.5").assertGood();
+        assertEquals(List.of(), installed());
+    }
+
+    private void awaitMachines(String version, String machines, Process run) throws Exception {
+        long end = System.nanoTime() + 60_000_000_000L;
+        String seen;
+        do {
+            seen = row(version).path("vms").toString();
+        } while (!seen.equals(machines) && System.nanoTime() < end);
+        assertEquals(machines, seen, () -> "the machine's process lives: " + run.isAlive());
+    }
+
+    @Test
     void whatIsNoEngineIsRefusedAndLeavesNothing() throws Exception {
         Path good = EngineVariant.of(folder, "0.9.0");
         byte[] bytes = Files.readAllBytes(good);

@@ -2,6 +2,7 @@ package dev.multivisor.dist;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import dev.multivisor.host.EngineCatalog;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -12,19 +13,19 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.spi.ToolProvider;
-import java.util.stream.Stream;
 
 /** The working tree's engine under another version. */
 final class EngineVariant {
     private EngineVariant() {}
 
     /** The working tree's engine. */
-    static Path original() throws IOException {
-        try (Stream<Path> jars = Files.list(Modules.ROOT.resolve("engine/target"))) {
-            return jars.filter(path -> path.getFileName().toString().matches("multivisor-engine-.*\\.jar"))
-                    .findFirst()
-                    .orElseThrow();
-        }
+    static Path original() {
+        Path folder = Path.of(System.getProperty("multivisor.home"), "engines");
+        return EngineCatalog.of(List.of(folder)).engines().stream()
+                .filter(engine -> engine.commit().isEmpty())
+                .findFirst()
+                .orElseThrow()
+                .path();
     }
 
     /** A copy whose module and manifest have this version. */

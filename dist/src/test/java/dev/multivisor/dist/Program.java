@@ -39,6 +39,20 @@ record Program(Path folder) {
 
     /** Runs the installed program. */
     Result multivisor(String input, List<String> arguments) throws IOException, InterruptedException {
+        return run(input, command(arguments));
+    }
+
+    /** Starts the installed program; what it prints is not kept. */
+    Process start(List<String> arguments) throws IOException {
+        ProcessBuilder builder = new ProcessBuilder(command(arguments))
+                .redirectInput(Path.of("/dev/null").toFile())
+                .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+                .redirectError(ProcessBuilder.Redirect.DISCARD);
+        isolate(builder);
+        return builder.start();
+    }
+
+    private static List<String> command(List<String> arguments) {
         String home = System.getProperty("multivisor.home");
         List<String> command = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
@@ -50,7 +64,14 @@ record Program(Path folder) {
                 "-m",
                 "dev.multivisor.cli/dev.multivisor.cli.Main"));
         command.addAll(arguments);
-        return run(input, command);
+        return command;
+    }
+
+    private void isolate(ProcessBuilder builder) throws IOException {
+        builder.environment().put("XDG_CACHE_HOME", folder.resolve("cache").toString());
+        builder.environment().put("XDG_DATA_HOME", folder.resolve("data").toString());
+        Path run = Files.createDirectories(folder.resolve("run"));
+        builder.environment().put("XDG_RUNTIME_DIR", run.toString());
     }
 
     /** Runs any program. */
@@ -62,8 +83,7 @@ record Program(Path folder) {
                 .redirectInput(in.toFile())
                 .redirectOutput(out.toFile())
                 .redirectError(err.toFile());
-        builder.environment().put("XDG_CACHE_HOME", folder.resolve("cache").toString());
-        builder.environment().put("XDG_DATA_HOME", folder.resolve("data").toString());
+        isolate(builder);
         Process process = builder.start();
         boolean ended = process.waitFor(120, TimeUnit.SECONDS);
         process.destroyForcibly().waitFor();
