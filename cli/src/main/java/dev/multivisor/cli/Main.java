@@ -69,6 +69,7 @@ public final class Main implements Runnable {
         commands.put("console", ConsoleCommand::new);
         commands.put("events", EventsCommand::new);
         commands.put("metrics", MetricsCommand::new);
+        commands.put("compare", CompareCommand::new);
         commands.put("engine", EngineCommand::new);
         commands.put("image", ImageCommand::new);
         commands.put("doctor", DoctorCommand::new);

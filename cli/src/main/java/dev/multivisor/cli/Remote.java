@@ -16,7 +16,7 @@ final class Remote implements AutoCloseable {
     private static final long LOOK_MILLIS = 50;
 
     private final RunFolder folder = RunFolder.open();
-    private final ControlClient client = new ControlClient();
+    private ControlClient client;
 
     /** A machine and where it is reached. */
     record Target(Path socket, MachineView machine) {
@@ -25,7 +25,11 @@ final class Remote implements AutoCloseable {
         }
     }
 
-    ControlClient client() {
+    /** Takes time to make: without a machine, nobody needs it. */
+    synchronized ControlClient client() {
+        if (client == null) {
+            client = new ControlClient();
+        }
         return client;
     }
 
@@ -45,7 +49,7 @@ final class Remote implements AutoCloseable {
     /** One that does not answer yet, or has just ended, has no machines. */
     private List<Target> behind(RunFolder.Socket socket) {
         try {
-            return client.machines(socket.path()).stream()
+            return client().machines(socket.path()).stream()
                     .map(machine -> new Target(socket.path(), machine))
                     .toList();
         } catch (ControlException e) {
@@ -103,7 +107,9 @@ final class Remote implements AutoCloseable {
     }
 
     @Override
-    public void close() {
-        client.close();
+    public synchronized void close() {
+        if (client != null) {
+            client.close();
+        }
     }
 }

@@ -79,6 +79,8 @@ class CommandLineTest {
             assertBad("machine web: there is none of this name; none runs", command, "web");
             assertBad("Missing required parameter: 'VM'", command);
         }
+        assertBad("engine 1: is compared with itself", "compare", "1", "1");
+        assertBad("engine 1: no running machine has been on it; they were on none", "compare", "1", "2");
         assertBad("--deadline", "upgrade", "web", "--deadline", "soon");
         assertBad("Unknown option: '--colour'", "run", "--colour");
         assertBad("Unmatched argument", "frobnicate");
