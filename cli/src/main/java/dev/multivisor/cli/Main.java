@@ -24,6 +24,7 @@ import picocli.CommandLine.Spec;
         versionProvider = Main.Version.class,
         footerHeading = "%nExamples:%n",
         footer = {
+            "  multivisor demo                   replaces the engine under a running guest",
             "  multivisor run                    Debian's kernel and a shell, right here",
             "  multivisor run --script test.sh   a script in there, with its status",
             "  multivisor run --kernel bzImage --append console=ttyS0",
