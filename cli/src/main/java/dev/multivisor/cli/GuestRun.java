@@ -125,6 +125,9 @@ final class GuestRun implements EscapeKeys.Actions {
             plan.control.open(host, console, this::tell);
             while (true) {
                 Optional<MachineEnd> end = machine.await(POLL);
+                if (!panic.message().isEmpty() && machine.status().panic().isEmpty()) {
+                    machine.panicked(panic.message());
+                }
                 if (end.isPresent() || System.nanoTime() >= deadline) {
                     if (plan.statistics) {
                         statistics();

@@ -14,7 +14,19 @@ class ComparisonTest {
 
     private static MachineView machine(String name, MachineView.Usage... usage) {
         return new MachineView(
-                name, 1, "running", "2", Optional.empty(), false, 0, Map.of(), 0, 0, List.of(), List.of(usage));
+                name,
+                1,
+                "running",
+                "2",
+                Optional.empty(),
+                false,
+                0,
+                Map.of(),
+                0,
+                0,
+                Optional.empty(),
+                List.of(),
+                List.of(usage));
     }
 
     @Test

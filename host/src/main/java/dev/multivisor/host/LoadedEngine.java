@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.ServiceConfigurationError;
 import java.util.ServiceLoader;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
 
 /**
@@ -28,6 +29,8 @@ public final class LoadedEngine implements AutoCloseable {
     private Engine engine;
     private int users;
     private boolean closed;
+
+    private final Set<String> warm = ConcurrentHashMap.newKeySet();
 
     private volatile Consumer<LoadedEngine> onIdle = engine -> {};
 
@@ -102,6 +105,16 @@ public final class LoadedEngine implements AutoCloseable {
     /** What the engine says about itself. */
     public EngineInfo info() {
         return info;
+    }
+
+    /** Whether a move from an engine, of a machine with so many vCPUs, was rehearsed before in this process. */
+    boolean warmFrom(LoadedEngine source, int cpus) {
+        return warm.contains(source.jar.version() + " " + cpus);
+    }
+
+    /** Notes that such a move was rehearsed. */
+    void warmedFrom(LoadedEngine source, int cpus) {
+        warm.add(source.jar.version() + " " + cpus);
     }
 
     synchronized Engine engine() {

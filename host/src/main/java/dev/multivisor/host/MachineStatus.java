@@ -18,6 +18,7 @@ import java.util.Optional;
  * @param guestTime how long it has run, pauses left out
  * @param handovers how often it has moved
  * @param cpus its vCPUs by number
+ * @param panic what the guest's kernel said when it panicked, as far as somebody told
  * @param end how it ended
  */
 public record MachineStatus(
@@ -31,6 +32,7 @@ public record MachineStatus(
         Duration guestTime,
         long handovers,
         List<Cpu> cpus,
+        Optional<String> panic,
         Optional<MachineEnd> end) {
 
     /** Stages of a machine's life. */

@@ -112,7 +112,8 @@ final class Upgrade {
             machine.event(MachineEvent.Kind.REFUSED, "engine " + to + ": " + refused.reason(), Optional.of(refused));
             return refused;
         }
-        if (request.rehearsal().isPositive()) {
+        // What was rehearsed once in a process stays warm there.
+        if (request.rehearsal().isPositive() && !target.warmFrom(source, spec.cpus())) {
             machine.event(MachineEvent.Kind.REHEARSING, "engine " + to);
             try {
                 rehearse(target, spec, request.rehearsal());
@@ -144,10 +145,13 @@ final class Upgrade {
         home.engine().retain();
         target.retain();
         try {
-            return Isolated.call(
+            long last = Isolated.call(
                     "rehearsing on engine " + target.jar().version(),
                     limit.plus(GRACE),
                     () -> Rehearsal.run(home.engine(), home.spec(), target, spec, limit));
+            target.warmedFrom(home.engine(), spec.cpus());
+            home.engine().warmedFrom(target, spec.cpus());
+            return last;
         } finally {
             target.release();
             home.engine().release();

@@ -55,6 +55,9 @@ public final class VirtualMachine implements AutoCloseable {
     /** Where a rollback would go; null if it was never elsewhere. Written under control. */
     private volatile Origin origin;
 
+    /** What the guest's kernel said in a panic, or null. */
+    private volatile String panic;
+
     private final Accounts accounts;
     private final Upgrade upgrade = new Upgrade(this);
     private final List<Consumer<MachineEvent>> listeners = new CopyOnWriteArrayList<>();
@@ -324,6 +327,12 @@ public final class VirtualMachine implements AutoCloseable {
         listeners.forEach(listener -> listener.accept(event));
     }
 
+    /** Notes that the guest's kernel has panicked: whoever reads its console tells. */
+    public void panicked(String message) {
+        panic = message;
+        event(MachineEvent.Kind.PANICKED, message);
+    }
+
     /** Tells a listener, on whichever thread it happens, of what happens from now on. It must not block. */
     public void onEvent(Consumer<MachineEvent> listener) {
         listeners.add(listener);
@@ -353,6 +362,7 @@ public final class VirtualMachine implements AutoCloseable {
                 Duration.ofNanos(clock.nanoTime()),
                 accounts.handovers(),
                 cpus,
+                Optional.ofNullable(panic),
                 execution.end());
     }
 

@@ -22,6 +22,7 @@ import java.util.TreeMap;
  * @param parameters what its engine is told
  * @param guestNanos how long it has run, pauses left out
  * @param handovers how often it has moved
+ * @param panic what the guest's kernel said when it panicked
  * @param cpus its vCPUs by number
  * @param usage what it did on each engine that it has been on
  */
@@ -36,6 +37,7 @@ public record MachineView(
         Map<String, String> parameters,
         long guestNanos,
         long handovers,
+        Optional<String> panic,
         List<Cpu> cpus,
         List<Usage> usage) {
 
@@ -92,6 +94,7 @@ public record MachineView(
                 new TreeMap<>(status.parameters()),
                 status.guestTime().toNanos(),
                 status.handovers(),
+                status.panic(),
                 status.cpus().stream()
                         .map(cpu -> new Cpu(cpu.instructions(), cpu.cpuNanos(), cpu.waiting()))
                         .toList(),
