@@ -87,6 +87,7 @@ final class Comparison {
                 new Row("failures", "", one.failures, other.failures)));
         TreeSet<String> names = new TreeSet<>(one.counters.keySet());
         names.addAll(other.counters.keySet());
+        names.remove("instructions");
         for (String name : names) {
             Row row = new Row(name, "/s", one.perGuestSecond(name), other.perGuestSecond(name));
             if (row.first != 0 || row.second != 0) {
