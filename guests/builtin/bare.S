@@ -14,6 +14,10 @@
     .set X2APIC_ICR, 0x830
     .set X2APIC_TIMER, 0x832
     .set KVM_SYSTEM_TIME, 0x4b564d01
+    .set IA32_STAR, 0xc0000081
+    .set IA32_LSTAR, 0xc0000082
+    .set IA32_FMASK, 0xc0000084
+    .set TSS_SELECTOR, 0x30       # of processor 0; 16 bytes each
 
     .section .text
 image:
@@ -36,6 +40,15 @@ start:
     add $0x200000, %eax
     add $8, %edi
     loop 1b
+    movl $window_pd + 7, pdpt + 8
+    movl $window + 7, window_pd
+    mov $window, %edi             # the pages from 4 MiB on
+    mov $0x400007, %eax
+    mov $PAGES, %ecx
+2:  mov %eax, (%edi)
+    add $0x1000, %eax
+    add $8, %edi
+    loop 2b
     call long_mode
     ljmp $0x08, $first
 
@@ -46,7 +59,7 @@ long_mode:
     mov %eax, %cr4
     mov $0xc0000080, %ecx
     rdmsr
-    or $0x100, %eax               # LME
+    or $0x101, %eax               # LME, SCE
     wrmsr
     mov $0x80010033, %eax         # PG, WP, NE, ET, MP, PE
     mov %eax, %cr0
@@ -102,6 +115,9 @@ tables:
     inc %edi
     cmp $32, %edi
     jb 1b
+    mov $14, %edi
+    mov $page_fault, %esi
+    call gate
     mov $BEAT_VECTOR, %edi
     mov $beat, %esi
     call gate
@@ -164,6 +180,32 @@ processor:
     imul $AREA, %r15d, %r15d
     add $areas, %r15d
     mov %r14, ID(%r15)
+    lea STACK_OF_INTERRUPTS(%r15), %rax   # the TSS, for interrupts in ring 3
+    mov %rax, TSS + 4(%r15)
+    lea TSS(%r15), %rax
+    mov %r14d, %ecx
+    shl $4, %ecx
+    mov %eax, %edx
+    shl $16, %edx
+    or $103, %edx                 # the limit
+    mov %edx, gdt + TSS_SELECTOR(%rcx)
+    shr $16, %eax
+    mov %al, gdt + TSS_SELECTOR + 4(%rcx)
+    movb $0x89, gdt + TSS_SELECTOR + 5(%rcx)
+    mov %ah, gdt + TSS_SELECTOR + 7(%rcx)
+    add $TSS_SELECTOR, %ecx
+    ltr %cx
+    mov $IA32_STAR, %ecx
+    xor %eax, %eax
+    mov $0x00180008, %edx
+    wrmsr
+    mov $IA32_LSTAR, %ecx
+    mov $system_call, %eax
+    xor %edx, %edx
+    wrmsr
+    mov $IA32_FMASK, %ecx
+    xor %eax, %eax
+    wrmsr
     mov $IA32_APIC_BASE, %ecx
     rdmsr
     or $0xc00, %eax               # enabled, x2APIC
@@ -268,7 +310,7 @@ other32:
     mov %eax, %cr4
     mov $0xc0000080, %ecx
     rdmsr
-    or $0x100, %eax
+    or $0x101, %eax
     wrmsr
     mov $0x80010033, %eax
     mov %eax, %cr0
@@ -348,6 +390,26 @@ kvmclock:
     mov %rsi, %rax
     ret
 
+# With ring 3 and back.
+vary:
+    cmpb $0, varied
+    jne 2f
+    testb $15, ROUNDS(%r15)
+    jz 2f
+    ret
+2:  call variety
+    call look
+    mov $1f, %ecx
+    mov $0x202, %r11d
+    sysretq
+1:  call variety
+    syscall                       # on in ring 0, after it
+    call look
+    jmp system
+
+system_call:
+    jmp *%rcx
+
 # One line at a time.
 print:
     mov $1, %eax
@@ -406,6 +468,17 @@ beat:
 spurious:
     iretq
 
+# A page fault that is meant goes on at RESUME.
+page_fault:
+    cmpq $0, RESUME(%r15)
+    je exceptions + 14 * exceptions_size
+    add $8, %rsp                  # the error code
+    push %rax
+    mov RESUME(%r15), %rax
+    mov %rax, 8(%rsp)
+    pop %rax
+    iretq
+
 exceptions:
     .set vector, 0
     .rept 32
@@ -435,6 +508,7 @@ stop:
     jmp finish
 
     .include "workload.inc"
+    .include "variety.inc"
 
 lacking: .ascii "the processor has no x2APIC or no TSC-deadline timer\n"
 lacking_end:
@@ -447,6 +521,9 @@ gdt:
     .quad 0x00af9b000000ffff      # 08: 64-bit code
     .quad 0x00cf93000000ffff      # 10: data
     .quad 0x00cf9b000000ffff      # 18: 32-bit code
+    .quad 0x00cff3000000ffff      # 20: data, ring 3
+    .quad 0x00affb000000ffff      # 28: 64-bit code, ring 3
+    .fill 2 * PROCESSORS, 8, 0    # 30: a TSS for each processor
 gdt_end:
 gdt_pointer:
     .word gdt_end - gdt - 1
@@ -467,6 +544,8 @@ kvm: .byte 0
 pml4: .skip 4096
 pdpt: .skip 4096
 pd: .skip 4096
+window_pd: .skip 4096
+window: .skip 4096
 idt: .skip 4096
 areas: .skip PROCESSORS * AREA
     .set boot_stack, areas + STACK

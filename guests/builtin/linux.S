@@ -175,6 +175,7 @@ arm:
     ret
 
 check:
+vary:
     ret
 
 # To sleep until the timer expires, without taking the expiry: poll(&descriptor, 1, -1).

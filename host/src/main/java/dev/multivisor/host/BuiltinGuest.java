@@ -25,7 +25,8 @@ public final class BuiltinGuest {
      *
      * @param commandLine words separated by blanks: {@code seconds=N} ends it after so long by debug-exit, with 0 or, if
      *     anything was wrong, 1; {@code hz=N} sets the rate of its timer, 1000 by default; {@code quiet} leaves
-     *     out all reports but the last; {@code idle} lets it sleep between the timer's beats
+     *     out all reports but the last; {@code vary} has it use many more forms of
+     *     instructions; {@code idle} lets it sleep between the timer's beats
      */
     public static Boot boot(String commandLine) {
         return new Boot(new Boot.Image("built-in guest", MemorySegment.ofArray(image())), List.of(), commandLine);

@@ -62,7 +62,7 @@ final class Rehearsal {
         boolean stuck = false;
         try {
             Resources resources = new Resources(memory, clock, Deaf.CONSOLE, Deaf.CONSOLE, List.of(), List.of());
-            try (Machine source = from.engine().create(spec, BuiltinGuest.boot("quiet"), resources)) {
+            try (Machine source = from.engine().create(spec, BuiltinGuest.boot("quiet vary"), resources)) {
                 Machine target = restore(source, resources);
                 stuck = !perform(target.cpus().getFirst(), start + nanos / 100 * RUNNING);
                 if (stuck) {
