@@ -97,7 +97,7 @@ class EngineInstallTest {
     }
 
     private void awaitMachines(String version, String machines, Process run) throws Exception {
-        long end = System.nanoTime() + 60_000_000_000L;
+        long end = System.nanoTime() + 180_000_000_000L;
         String seen;
         do {
             seen = row(version).path("vms").toString();
