@@ -56,7 +56,7 @@ record BoardState(
                     SectionKind.of("i8042"),
                     SectionKind.of("fwCfg"),
                     SectionKind.of("kvmClock"),
-                    SectionKind.of("pciBus")),
+                    PciBusSection.KIND),
             Set.of());
 
     /**

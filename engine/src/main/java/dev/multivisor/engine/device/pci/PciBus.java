@@ -5,6 +5,7 @@ import dev.multivisor.engine.device.MmioBus;
 import dev.multivisor.engine.device.MmioHandler;
 import dev.multivisor.engine.device.PortBus;
 import dev.multivisor.engine.device.PortHandler;
+import dev.multivisor.engine.device.StateCheck;
 import java.util.function.IntFunction;
 
 /**
@@ -51,24 +52,34 @@ public final class PciBus implements PortHandler {
      * @param resetControl takes accesses of one byte at 0xcf9
      */
     public PciBus(PortBus ports, MmioBus mmio, IntFunction<IrqLine> lines, PortHandler resetControl) {
+        this(ports, mmio, lines, resetControl, new PciBusState(0, powerOnHostBridge()));
+    }
+
+    /** Restores the bus and its host bridge; other functions are restored before they are added. */
+    public PciBus(
+            PortBus ports, MmioBus mmio, IntFunction<IrqLine> lines, PortHandler resetControl, PciBusState state) {
         this.ports = ports;
         this.mmio = mmio;
         this.lines = lines;
         this.resetControl = resetControl;
-        functions[0] = new PciFunction("pci.hostBridge", 0x1b36, 0x0008, 0x060000, 0);
+        address = state.address();
+        functions[0] = hostBridge();
+        functions[0].restoreFunction(StateCheck.present("pci.hostBridge", state.hostBridge()));
         functions[0].connect(mmio, ports, level -> {}, 0);
     }
 
-    /** Restores the bus itself; functions are restored before they are added. */
-    public PciBus(
-            PortBus ports, MmioBus mmio, IntFunction<IrqLine> lines, PortHandler resetControl, PciBusState state) {
-        this(ports, mmio, lines, resetControl);
-        address = state.address();
+    private static PciFunction hostBridge() {
+        return new PciFunction("pci.hostBridge", 0x1b36, 0x0008, 0x060000, 0);
     }
 
-    /** The bus itself. */
+    /** The host bridge's state after power-on. */
+    public static PciFunctionState powerOnHostBridge() {
+        return hostBridge().saveFunction();
+    }
+
+    /** The bus and its host bridge. */
     public synchronized PciBusState save() {
-        return new PciBusState(address);
+        return new PciBusState(address, functions[0].saveFunction());
     }
 
     /** Claims the ports and ECAM. */
