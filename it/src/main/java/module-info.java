@@ -1,6 +1,7 @@
 /** Nothing but tests, as a module so that engines can be loaded beside it. */
 module dev.multivisor.it {
     requires dev.multivisor.host;
+    requires dev.multivisor.server;
     requires dev.multivisor.images;
     requires java.compiler;
 }

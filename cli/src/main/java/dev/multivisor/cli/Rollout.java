@@ -26,6 +26,9 @@ final class Rollout {
     /** How long a vCPU that does not wait may execute nothing. */
     private static final long STALL_NANOS = 2_000_000_000L;
 
+    /** How often a move is tried. */
+    private static final int TRIES = 3;
+
     /** What a canary must have used of a processor, in each of two spans, for its speed to be compared. */
     private static final long TELLING_NANOS = 200_000_000L;
 
@@ -178,7 +181,7 @@ final class Rollout {
         List<Future<MoveView>> views = new ArrayList<>();
         boolean good = true;
         try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
-            batch.forEach(member -> views.add(threads.submit(() -> action.apply(member))));
+            batch.forEach(member -> views.add(threads.submit(() -> persistently(member, action))));
             for (int n = 0; n < batch.size(); n++) {
                 Member member = batch.get(n);
                 try {
@@ -198,6 +201,15 @@ final class Rollout {
             }
         }
         return good;
+    }
+
+    /** A move that failed, and was not refused, is tried again: the host may just have been too busy. */
+    private static MoveView persistently(Member member, Function<Member, MoveView> action) {
+        MoveView view = action.apply(member);
+        for (int n = 1; n < TRIES && view.outcome().equals("failed"); n++) {
+            view = action.apply(member);
+        }
+        return view;
     }
 
     private void takeBack() {

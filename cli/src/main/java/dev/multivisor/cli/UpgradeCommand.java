@@ -169,10 +169,17 @@ final class UpgradeCommand implements Callable<Integer> {
         PrintWriter out = spec.commandLine().getOut();
         PrintWriter err = spec.commandLine().getErr();
         List<Rollout.Member> members = new ArrayList<>();
-        for (Remote.Target target : remote.machines()) {
+        List<Remote.Target> targets = remote.machines();
+        for (Remote.Target target : targets) {
             String phase = target.machine().phase();
             if (phase.equals("running") || phase.equals("paused")) {
-                members.add(new RemoteMember(remote.client(), target, request));
+                boolean unique = targets.stream()
+                                .filter(other -> other.name().equals(target.name()))
+                                .count()
+                        == 1;
+                String name =
+                        target.name() + (unique ? "" : "@" + target.machine().pid());
+                members.add(new RemoteMember(name, remote.client(), target, request));
             }
         }
         Rollout rollout = new Rollout(
@@ -192,13 +199,8 @@ final class UpgradeCommand implements Callable<Integer> {
     }
 
     /** A machine behind a socket. */
-    private record RemoteMember(ControlClient client, Remote.Target target, MoveRequest request)
+    private record RemoteMember(String name, ControlClient client, Remote.Target target, MoveRequest request)
             implements Rollout.Member {
-        @Override
-        public String name() {
-            return target.name() + "@" + target.machine().pid();
-        }
-
         @Override
         public MachineView look() {
             return client.machine(target.socket(), target.name());
