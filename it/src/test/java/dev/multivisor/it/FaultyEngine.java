@@ -5,9 +5,12 @@ import java.io.OutputStream;
 import java.lang.classfile.ClassFile;
 import java.lang.classfile.ClassModel;
 import java.lang.classfile.ClassTransform;
+import java.lang.classfile.CodeBuilder;
+import java.lang.classfile.CodeElement;
 import java.lang.classfile.CodeTransform;
 import java.lang.classfile.attribute.ModuleAttribute;
 import java.lang.constant.ClassDesc;
+import java.lang.constant.MethodTypeDesc;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Enumeration;
@@ -81,23 +84,21 @@ final class FaultyEngine {
     }
 
     private static byte[] failing(byte[] content, String method) {
-        ClassFile files = ClassFile.of();
+        // Without debug information, which speaks of the code as it was.
+        ClassFile files = ClassFile.of(ClassFile.DebugElementsOption.DROP_DEBUG);
         ClassDesc exception = ClassDesc.of("java.lang.IllegalStateException");
         CodeTransform first = CodeTransform.ofStateful(() -> new CodeTransform() {
             @Override
-            public void atStart(java.lang.classfile.CodeBuilder code) {
+            public void atStart(CodeBuilder code) {
                 code.new_(exception)
                         .dup()
                         .ldc("as a test")
-                        .invokespecial(
-                                exception,
-                                "<init>",
-                                java.lang.constant.MethodTypeDesc.ofDescriptor("(Ljava/lang/String;)V"))
+                        .invokespecial(exception, "<init>", MethodTypeDesc.ofDescriptor("(Ljava/lang/String;)V"))
                         .athrow();
             }
 
             @Override
-            public void accept(java.lang.classfile.CodeBuilder code, java.lang.classfile.CodeElement element) {
+            public void accept(CodeBuilder code, CodeElement element) {
                 code.with(element);
             }
         });
