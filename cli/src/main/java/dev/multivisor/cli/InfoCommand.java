@@ -47,6 +47,7 @@ final class InfoCommand implements Callable<Integer> {
         out.printf("name        %s%n", machine.name());
         out.printf("process     %d%n", machine.pid());
         out.printf("state       %s%n", machine.phase());
+        machine.panic().ifPresent(said -> out.printf("panic       %s%n", said));
         out.printf("engine      %s%s%n", machine.engine(), machine.probation() ? ", on probation" : "");
         out.printf("previous    %s%n", machine.previous().orElse("-"));
         out.printf(

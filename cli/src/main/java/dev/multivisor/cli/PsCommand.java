@@ -49,7 +49,11 @@ final class PsCommand implements Callable<Integer> {
         Map<String, Object> row = new LinkedHashMap<>();
         row.put("name", machine.name());
         row.put("pid", machine.pid());
-        row.put("state", machine.phase() + (machine.probation() ? ", probation" : ""));
+        row.put(
+                "state",
+                machine.phase()
+                        + (machine.panic().isPresent() ? ", panicked" : "")
+                        + (machine.probation() ? ", probation" : ""));
         row.put("engine", machine.engine());
         row.put("previous", machine.previous().orElse("-"));
         row.put("cpus", machine.cpus().size());

@@ -77,7 +77,9 @@ class CommandLineTest {
         assertBad("--name: name \"a/b\": is not 1 to 32 letters", "run", "--kernel", "" + text, "--name", "a/b");
         for (String command : List.of("info", "upgrade", "rollback", "pause", "resume", "stop", "console")) {
             assertBad("machine web: there is none of this name; none runs", command, "web");
-            assertBad("Missing required parameter: 'VM'", command);
+            assertBad(
+                    command.equals("upgrade") ? "VM: is missing, or --all" : "Missing required parameter: 'VM'",
+                    command);
         }
         assertBad("engine 1: is compared with itself", "compare", "1", "1");
         assertBad("engine 1: no running machine has been on it; they were on none", "compare", "1", "2");

@@ -2,6 +2,8 @@ package dev.multivisor.host;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.ByteArrayOutputStream;
@@ -44,6 +46,44 @@ class StreamConsoleTest {
             console.write((byte) '$');
             console.flush(10_000);
             assertEquals("$", out.toString(StandardCharsets.US_ASCII));
+        }
+    }
+
+    @Test
+    void sinksComeAndGo() {
+        ByteArrayOutputStream first = new ByteArrayOutputStream();
+        ByteArrayOutputStream guest = new ByteArrayOutputStream();
+        try (StreamConsole console = new StreamConsole(List.of(first))) {
+            console.write((byte) 'a');
+            console.flush(10_000);
+            console.add(guest);
+            console.write((byte) 'b');
+            console.flush(10_000);
+            console.remove(guest);
+            console.write((byte) 'c');
+            console.flush(10_000);
+        }
+        assertEquals("abc", first.toString(StandardCharsets.US_ASCII));
+        assertEquals("b", guest.toString(StandardCharsets.US_ASCII));
+    }
+
+    @Test
+    void theLastKeyboardIsHeardAlone() throws Exception {
+        AtomicInteger displaced = new AtomicInteger();
+        try (StreamConsole console = new StreamConsole(List.of());
+                StreamConsole.Keyboard own = console.keyboard("me", false, displaced::incrementAndGet)) {
+            HostException taken = assertThrows(HostException.class, () -> console.keyboard("you", false, () -> {}));
+            assertEquals("console: is in use by me", taken.getMessage());
+            assertEquals(0, displaced.get());
+            try (StreamConsole.Keyboard other = console.keyboard("you", true, () -> {})) {
+                assertEquals(1, displaced.get());
+                assertTrue(other.feed(new byte[] {'y'}, 0, 1));
+                assertFalse(own.feed(new byte[] {'x'}, 0, 1));
+            }
+            assertTrue(own.feed(new byte[] {'z'}, 0, 1));
+            assertEquals('y', console.read());
+            assertEquals('z', console.read());
+            assertEquals(-1, console.read());
         }
     }
 

@@ -63,6 +63,15 @@ class ControlTest {
         return result.out();
     }
 
+    /** Waits until a machine that was just started can be seen. */
+    private void awaitMachine(String name) throws Exception {
+        long end = System.nanoTime() + Launcher.PATIENCE.toNanos();
+        while (good("ps").lines().noneMatch(line -> line.startsWith(name + " "))) {
+            assertTrue(System.nanoTime() < end, () -> name + " is never seen");
+            Thread.sleep(100);
+        }
+    }
+
     private void bad(int status, String message, String... arguments) throws Exception {
         Launcher.Result result = multivisor(arguments);
         assertEquals(status, result.status(), result::toString);
@@ -84,6 +93,8 @@ class ControlTest {
         assertEquals("No machine runs. \"multivisor run\" starts one.\n", good("ps"));
         Launcher.Running one = guest("--name", "one", "--kernel", kernel);
         Launcher.Running other = guest("--kernel", kernel, "--cpus", "2", "--memory", "64M");
+        awaitMachine("one");
+        awaitMachine("vm");
         assertTrue(good("info", "one").contains("running"));
         assertTrue(good("info", "vm").contains("64M"));
         String table = good("ps");
@@ -153,12 +164,13 @@ class ControlTest {
     void whatAKilledRunLeavesBehindIsNoObstacle() throws Exception {
         String kernel = Guests.kernel("NEVER").toString();
         Launcher.Running killed = guest("--name", "web", "--kernel", kernel);
-        good("info", "web");
+        awaitMachine("web");
         killed.process().destroyForcibly().waitFor();
         assertEquals(1, sockets().size());
         assertEquals("No machine runs. \"multivisor run\" starts one.\n", good("ps"));
         assertEquals(List.of(), sockets());
         guest("--name", "web", "--kernel", kernel);
+        awaitMachine("web");
         assertTrue(good("info", "web").contains("running"));
     }
 
@@ -179,14 +191,23 @@ class ControlTest {
     @Test
     void aConsoleIsAttached() throws Exception {
         Guests.require("debian-12", folder);
-        Launcher.Running run = guest("--name", "web");
+        List<String> engines = good("engine", "list")
+                .lines()
+                .skip(1)
+                .map(line -> line.split(" +")[0])
+                .toList();
+        String oldest = engines.getFirst();
+        String newest = engines.getLast();
+        Launcher.Running run = guest("--name", "web", "--engine", oldest);
         run.awaitOutput("~ # ");
+        awaitMachine("web");
         bad(1, "is in use by the terminal of \"run\"", "console", "web");
         Launcher.Result said = typed("echo $((6*7))-words\n", Launcher.command("console", "web", "--force"));
         assertEquals(0, said.status(), said::toString);
         assertTrue(said.out().contains("42-words"), said::toString);
         run.awaitOutput("42-words");
-        assertTrue(good("upgrade", "web", "--deadline", "10s").startsWith("web: moved"));
+        assertTrue(good("upgrade", "web", "--deadline", "10s")
+                .startsWith("web: moved from engine " + oldest + " to " + newest + "\n"));
         said = typed("echo $((6*8))-words\n", Launcher.command("console", "web", "--force"));
         assertTrue(said.out().contains("48-words"), said::toString);
 
@@ -196,6 +217,10 @@ class ControlTest {
         keys.flush();
         run.awaitOutput("54-words");
         attachTerminal();
+        if (!oldest.equals(newest)) {
+            String figures = good("compare", oldest, newest);
+            assertTrue(figures.contains("instructions per CPU second"), figures);
+        }
         good("stop", "web");
         assertEquals(130, run.await().status());
     }
