@@ -1,11 +1,14 @@
 package dev.multivisor.server;
 
 import java.io.BufferedReader;
+import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
+import java.net.SocketException;
 import java.net.URI;
 import java.net.URLEncoder;
+import java.nio.channels.AsynchronousCloseException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -96,7 +99,7 @@ public final class ControlClient implements AutoCloseable {
 
     /** The metrics of the machines behind a socket, as Prometheus reads them. */
     public String metrics(Path socket) {
-        return send(request(socket, "GET", "/metrics"), PATIENCE).getContentAsString();
+        return send(socket, request(socket, "GET", "/metrics"), PATIENCE).getContentAsString();
     }
 
     /** Moves a machine to another engine, or asks whether it could be. */
@@ -150,7 +153,7 @@ public final class ControlClient implements AutoCloseable {
         } catch (InterruptedException e) {
             throw interrupted();
         } catch (ExecutionException | TimeoutException e) {
-            throw unreachable(new Transport.TCPUnix(socket), e);
+            throw unreachable(socket, e);
         }
     }
 
@@ -179,8 +182,8 @@ public final class ControlClient implements AutoCloseable {
         } catch (Exception e) {
             link.close();
             // Without WebSocket, the answer tells why.
-            send(request(socket, "GET", path), PATIENCE);
-            throw unreachable(new Transport.TCPUnix(socket), e);
+            send(socket, request(socket, "GET", path), PATIENCE);
+            throw unreachable(socket, e);
         }
     }
 
@@ -189,7 +192,7 @@ public final class ControlClient implements AutoCloseable {
     }
 
     private <T> T get(Path socket, String path, Class<T> type) {
-        return read(send(request(socket, "GET", path), PATIENCE), type);
+        return read(send(socket, request(socket, "GET", path), PATIENCE), type);
     }
 
     private <T> T post(Path socket, String path, Object body, Class<T> type) {
@@ -197,14 +200,14 @@ public final class ControlClient implements AutoCloseable {
         if (body != null) {
             request.body(new BytesRequestContent("application/json", Json.STRICT.writeValueAsBytes(body)));
         }
-        return read(send(request, body instanceof MoveRequest ? MOVE_PATIENCE : Duration.ofMinutes(2)), type);
+        return read(send(socket, request, body instanceof MoveRequest ? MOVE_PATIENCE : Duration.ofMinutes(2)), type);
     }
 
     private Request request(Path socket, String method, String path) {
         return client.newRequest("http://localhost" + path).method(method).transport(new Transport.TCPUnix(socket));
     }
 
-    private static ContentResponse send(Request request, Duration patience) {
+    private static ContentResponse send(Path socket, Request request, Duration patience) {
         try {
             ContentResponse response =
                     request.timeout(patience.toMillis(), TimeUnit.MILLISECONDS).send();
@@ -215,7 +218,7 @@ public final class ControlClient implements AutoCloseable {
         } catch (InterruptedException e) {
             throw interrupted();
         } catch (ExecutionException | TimeoutException e) {
-            throw unreachable(request.getTransport(), e);
+            throw unreachable(socket, e);
         }
     }
 
@@ -236,10 +239,16 @@ public final class ControlClient implements AutoCloseable {
         }
     }
 
-    private static ControlException unreachable(Transport socket, Exception e) {
-        Throwable cause = e.getCause() == null ? e : e.getCause();
-        String why = cause instanceof TimeoutException ? "no answer in time" : cause.getMessage();
-        return new ControlException(0, socket + ": does not answer (" + why + ")");
+    private static ControlException unreachable(Path socket, Exception e) {
+        Throwable cause = e instanceof ExecutionException && e.getCause() != null ? e.getCause() : e;
+        String why = switch (cause) {
+            case EOFException closed -> "it has closed the connection";
+            case AsynchronousCloseException closed -> "it has closed the connection";
+            case TimeoutException late -> "no answer in time";
+            case SocketException refused -> "nobody listens";
+            default -> cause.getClass().getSimpleName();
+        };
+        return new ControlException(0, "socket " + socket + ": does not answer (" + why + ")");
     }
 
     private static ControlException interrupted() {

@@ -37,6 +37,7 @@ public final class ControlServer implements AutoCloseable {
     private final EventRoutes events;
     private final ConsoleRoutes consoles;
     private final Metrics metrics;
+    private final Router router;
 
     // Guarded by this:
     private boolean closed;
@@ -65,7 +66,8 @@ public final class ControlServer implements AutoCloseable {
         routes.addAll(this.consoles.routes());
         routes.addAll(metrics.routes());
         routes.add(new Route("GET", "/openapi.yaml", ControlServer::description));
-        server.setHandler(new Router(routes));
+        router = new Router(routes);
+        server.setHandler(router);
         server.setErrorHandler((request, response, callback) -> {
             Router.fail(
                     new Call(request, response, callback, Map.of()),
@@ -134,6 +136,7 @@ public final class ControlServer implements AutoCloseable {
         }
         events.close();
         consoles.close();
+        router.close();
         metrics.close();
         try {
             server.stop();

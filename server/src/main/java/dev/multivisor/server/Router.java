@@ -6,6 +6,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.Phaser;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import org.eclipse.jetty.http.HttpException;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.server.Handler;
@@ -14,18 +17,23 @@ import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.util.Callback;
 
 /** Finds the route that a request is for. Errors become JSON of one line. */
-final class Router extends Handler.Abstract {
+final class Router extends Handler.Abstract implements AutoCloseable {
+    private static final long FAREWELL_MILLIS = 2000;
+
     private static final int NOT_ALLOWED = 405;
     private static final int INTERNAL = 500;
 
     private final List<Route> routes;
+    private final Phaser calls = new Phaser(1);
 
     Router(List<Route> routes) {
         this.routes = routes;
     }
 
     @Override
-    public boolean handle(Request request, Response response, Callback callback) {
+    public boolean handle(Request request, Response response, Callback asked) {
+        calls.register();
+        Callback callback = Callback.from(asked, calls::arriveAndDeregister);
         String path = Request.getPathInContext(request);
         Call call = new Call(request, response, callback, Map.of());
         try {
@@ -60,6 +68,21 @@ final class Router extends Handler.Abstract {
             }
         }
         return true;
+    }
+
+    /**
+     * Waits until every call has its answer, but not for long. What a call does may end the process, and whoever asked
+     * for that is to be told.
+     */
+    @Override
+    public void close() {
+        try {
+            calls.awaitAdvanceInterruptibly(calls.arrive(), FAREWELL_MILLIS, TimeUnit.MILLISECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } catch (TimeoutException e) {
+            // A client that does not read misses its answer.
+        }
     }
 
     static void fail(Call call, int status, String message) {

@@ -145,6 +145,22 @@ class ControlServerTest {
         }
     }
 
+    /** As a run does, which ends with its machine. */
+    @Test
+    void whoStopsTheLastMachineIsToldSo() throws Exception {
+        Thread run = Thread.ofPlatform().start(() -> {
+            try {
+                served.machine.await();
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+            served.server.close();
+        });
+        assertEquals("ended", served.client.stop(served.socket.path(), "vm").phase());
+        run.join(30_000);
+        assertFalse(run.isAlive());
+    }
+
     @Test
     void enginesAreShown() throws Exception {
         JsonNode engines = ask("GET", "/v1/engines", "/v1/engines", "", 200).json();
@@ -290,6 +306,8 @@ class ControlServerTest {
         ControlException gone =
                 assertThrows(ControlException.class, () -> served.client.machines(served.socket.path()));
         assertTrue(gone.unreachable());
+        assertTrue(gone.getMessage().startsWith("socket " + served.socket.path() + ": does not answer ("));
+        assertTrue(gone.getMessage().length() < served.socket.path().toString().length() + 80, gone.getMessage());
     }
 
     private Answer upgrade(String body, int status) throws Exception {
