@@ -3,7 +3,6 @@ package dev.multivisor.engine;
 import dev.multivisor.api.Boot;
 import dev.multivisor.api.Engine;
 import dev.multivisor.api.EngineInfo;
-import dev.multivisor.api.EngineParameter;
 import dev.multivisor.api.Machine;
 import dev.multivisor.api.MachineSpec;
 import dev.multivisor.api.Resources;
@@ -18,15 +17,8 @@ public final class SoftEngine implements Engine {
     /** The module's version, which the build gives it along with the one in the JAR's manifest. */
     private static final String VERSION = version();
 
-    private static final EngineInfo INFO = new EngineInfo(
-            NAME,
-            VERSION,
-            Engine.CONTRACT,
-            List.of(
-                    new EngineParameter(
-                            "time", "what drives the guest's clocks: host, or instructions (repeatable)", "host"),
-                    new EngineParameter("payload", "who unpacks a Linux bzImage: host, or guest", "host")),
-            SoftMachine.stateFormat());
+    private static final EngineInfo INFO =
+            new EngineInfo(NAME, VERSION, Engine.CONTRACT, SoftMachine.parameters(), SoftMachine.stateFormat());
 
     /** Called by the service loader. */
     public SoftEngine() {}

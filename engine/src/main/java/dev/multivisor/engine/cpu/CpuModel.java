@@ -7,7 +7,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
 /**
- * What CPUID shows (Intel SDM vol. 2, CPUID): the x86-64-v2 model.
+ * What CPUID shows (Intel SDM vol. 2, CPUID): the x86-64-v2 model, and beyond it what a machine's owner chose.
  *
  * <p>It says to be an Intel Atom of the Saltwell generation, family 6, model 0x36. This is a 64-bit part that executes
  * strictly in order: Linux lists it as NO_SPECULATION and leaves out page-table isolation, retpolines and every other
@@ -17,10 +17,11 @@ import java.util.Arrays;
  * @param cpus number of vCPUs, one core each of one package; APIC IDs are their numbers
  * @param tscKhz rate of the time-stamp counter
  * @param lapicKhz rate at which the local APIC's timer counts, before its divider; the "crystal" of leaf 0x15
+ * @param sha whether there are the SHA extensions (Intel SDM vol. 1, 5.20)
  */
-public record CpuModel(int cpus, int tscKhz, int lapicKhz) {
+public record CpuModel(int cpus, int tscKhz, int lapicKhz, boolean sha) {
     /** One vCPU, and counters in nanoseconds. */
-    public static final CpuModel DEFAULT = new CpuModel(1, 1_000_000, 1_000_000);
+    public static final CpuModel DEFAULT = new CpuModel(1, 1_000_000, 1_000_000, false);
 
     /** Process-context identifiers and INVPCID. */
     static final boolean PCID = true;
@@ -46,6 +47,8 @@ public record CpuModel(int cpus, int tscKhz, int lapicKhz) {
 
     /** Leaf 7 EBX: FSGSBASE TSC_ADJUST SMEP ERMS RDSEED SMAP. */
     private static final int LEAF_7_EBX = 1 | 1 << 1 | 1 << 7 | 1 << 9 | 1 << 18 | 1 << 20;
+
+    private static final int LEAF_7_EBX_PCID = 1 << 10, LEAF_7_EBX_SHA = 1 << 29;
 
     /** Leaf 7 ECX: UMIP. */
     private static final int LEAF_7_ECX = 1 << 2;
@@ -107,7 +110,8 @@ public record CpuModel(int cpus, int tscKhz, int lapicKhz) {
             case 6 -> out[0] = 1 << 2; // the APIC's timer always runs
             case 7 -> {
                 if (subleaf == 0) {
-                    set(out, 0, LEAF_7_EBX | (PCID ? 1 << 10 : 0), LEAF_7_ECX, LEAF_7_EDX);
+                    int chosen = (PCID ? LEAF_7_EBX_PCID : 0) | (sha ? LEAF_7_EBX_SHA : 0);
+                    set(out, 0, LEAF_7_EBX | chosen, LEAF_7_ECX, LEAF_7_EDX);
                 }
             }
             case 0xb -> {

@@ -22,7 +22,14 @@ public final class Dispatch {
             NONE = 9;
 
     /** Bits of {@link #CHECKS}: something of what the attributes ask for. */
-    private static final int PRIVILEGED = 1, PROTECTED = 2, X87 = 4, MMX = 8, SSE = 16, WAIT = 64, LENGTH = 128;
+    private static final int PRIVILEGED = 1,
+            PROTECTED = 2,
+            X87 = 4,
+            MMX = 8,
+            SSE = 16,
+            SHA = 32,
+            WAIT = 64,
+            LENGTH = 128;
 
     private static final byte[] GROUPS = new byte[Op.values().length];
     private static final byte[] CHECKS =
@@ -147,6 +154,7 @@ public final class Dispatch {
                 | (form.has(Attribute.X87) ? X87 : 0)
                 | (form.has(Attribute.MMX) ? MMX : 0)
                 | (form.has(Attribute.SSE) ? SSE : 0)
+                | (form.has(Attribute.SHA) ? SHA : 0)
                 | (form.has(Attribute.X87) && !form.has(Attribute.NOWAIT) || form.has(Attribute.MMX) ? WAIT : 0);
     }
 
@@ -176,6 +184,9 @@ public final class Dispatch {
         }
         if ((checks & LENGTH) != 0) {
             throw cpu.fault(CpuFault.GP);
+        }
+        if ((checks & SHA) != 0 && !cpu.model.sha()) {
+            throw cpu.fault(CpuFault.UD);
         }
         if ((checks & PROTECTED) != 0 && (!cpu.protectedMode() || cpu.virtual8086())) {
             throw cpu.fault(CpuFault.UD);

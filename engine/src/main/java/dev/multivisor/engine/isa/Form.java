@@ -50,6 +50,8 @@ public record Form(
         MMX,
         /** Belongs to SSE: #UD when CR0.EM or not CR4.OSFXSR, #NM when TS. */
         SSE,
+        /** Belongs to the SHA extensions: #UD where CPUID does not show them. */
+        SHA,
         /** A 16-byte memory operand must be aligned, or #GP(0). */
         ALIGNED,
         /** Not for the differential test on hardware (privileged, or leaves user mode). */

@@ -509,5 +509,13 @@ public enum Op {
     CVTPS2DQ,
     CVTPD2DQ,
     CVTTPS2DQ,
-    CVTTPD2DQ
+    CVTTPD2DQ,
+    // SHA extensions
+    SHA1RNDS4,
+    SHA1NEXTE,
+    SHA1MSG1,
+    SHA1MSG2,
+    SHA256RNDS2,
+    SHA256MSG1,
+    SHA256MSG2
 }

@@ -66,7 +66,8 @@ final class Board {
     record Wiring(MachineControl control, IntConsumer wake) {}
 
     /** A new board as after power-on. */
-    Board(int count, Resources resources, MachineTime time, Wiring wiring) {
+    Board(CpuModel model, Resources resources, MachineTime time, Wiring wiring) {
+        int count = model.cpus();
         this.time = time;
         random = new MachineRandom(time.counted());
         memory = new PhysicalMemory(resources.memory());
@@ -89,7 +90,7 @@ final class Board {
         for (int number = 0; number < count; number++) {
             Cpu cpu = new Cpu(
                     number, new Mmu(memory), new BoardPlatform(ports, tsc, apics.apic(number), kvmClock, random));
-            cpu.model = new CpuModel(count, Tsc.KHZ, Tsc.KHZ);
+            cpu.model = model;
             CpuReset.powerOn(cpu);
             cpu.waitForSipi = number != 0;
             cpus.add(cpu);
@@ -98,8 +99,8 @@ final class Board {
     }
 
     /** A board in the state that another one saved. */
-    Board(Resources resources, MachineTime time, Wiring wiring, BoardState state) {
-        int count = state.time().cpus();
+    Board(CpuModel model, Resources resources, MachineTime time, Wiring wiring, BoardState state) {
+        int count = model.cpus();
         this.time = time;
         random = new MachineRandom(time.counted());
         memory = new PhysicalMemory(resources.memory());
@@ -122,7 +123,7 @@ final class Board {
         for (int number = 0; number < count; number++) {
             Mmu mmu = new Mmu(memory, state.mmus().get(number));
             Cpu cpu = new Cpu(number, mmu, new BoardPlatform(ports, tsc, apics.apic(number), kvmClock, random));
-            cpu.model = new CpuModel(count, Tsc.KHZ, Tsc.KHZ);
+            cpu.model = model;
             state.cpus().get(number).restore(cpu);
             cpus.add(cpu);
         }

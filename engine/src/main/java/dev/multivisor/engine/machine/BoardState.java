@@ -57,7 +57,7 @@ record BoardState(
                     SectionKind.of("fwCfg"),
                     SectionKind.of("kvmClock"),
                     PciBusSection.KIND),
-            Set.of());
+            Set.of(Settings.SHA_FEATURE));
 
     /**
      * State that is the machine's own.

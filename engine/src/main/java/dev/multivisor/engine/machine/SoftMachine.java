@@ -2,6 +2,7 @@ package dev.multivisor.engine.machine;
 
 import dev.multivisor.api.Boot;
 import dev.multivisor.api.EngineException;
+import dev.multivisor.api.EngineParameter;
 import dev.multivisor.api.Exit;
 import dev.multivisor.api.Machine;
 import dev.multivisor.api.MachineSpec;
@@ -16,8 +17,6 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
-import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
@@ -31,17 +30,19 @@ import java.util.function.Function;
  */
 public final class SoftMachine implements Machine {
     private final String producer;
-    private final Set<String> features;
+    private final Settings settings;
     private final Board board;
     private final List<Vcpu> vcpus = new ArrayList<>();
     private final AtomicReference<Exit> exit = new AtomicReference<>();
     private volatile boolean closed;
 
-    private SoftMachine(String producer, Set<String> features, Function<Board.Wiring, Board> builder) {
+    private SoftMachine(String producer, Settings settings, Function<Board.Wiring, Board> builder) {
         this.producer = producer;
-        this.features = features;
+        this.settings = settings;
         board = builder.apply(new Board.Wiring(new Control(), this::wake));
-        board.cpus().forEach(cpu -> vcpus.add(new Vcpu(this, cpu, board.apic(cpu.number), board.codePages)));
+        board.cpus()
+                .forEach(cpu ->
+                        vcpus.add(new Vcpu(this, cpu, board.apic(cpu.number), board.codePages, settings.slice())));
     }
 
     /**
@@ -52,8 +53,8 @@ public final class SoftMachine implements Machine {
     public static SoftMachine create(String producer, MachineSpec spec, Boot boot, Resources resources) {
         Settings settings = Settings.of(spec);
         MachineTime time = new MachineTime(resources.clock(), settings.countedTime(), 0);
-        SoftMachine machine = new SoftMachine(
-                producer, settings.features(), wiring -> new Board(spec.cpus(), resources, time, wiring));
+        SoftMachine machine =
+                new SoftMachine(producer, settings, wiring -> new Board(settings.cpuModel(), resources, time, wiring));
         MemoryMap map = MemoryMap.of(resources.memory());
         byte[] tables = AcpiTables.build(MemoryMap.FIRMWARE, spec.cpus());
         machine.board.memory.write(MemoryMap.FIRMWARE, tables, 0, tables.length);
@@ -71,8 +72,8 @@ public final class SoftMachine implements Machine {
         }
         MachineTime time = new MachineTime(
                 resources.clock(), state.time().counted(), state.time().skipped());
-        SoftMachine machine =
-                new SoftMachine(producer, settings.features(), wiring -> new Board(resources, time, wiring, state));
+        SoftMachine machine = new SoftMachine(
+                producer, settings, wiring -> new Board(settings.cpuModel(), resources, time, wiring, state));
         state.requireSame(machine.board.save());
         return machine;
     }
@@ -153,6 +154,11 @@ public final class SoftMachine implements Machine {
         return vcpus.stream().allMatch(Vcpu::dead);
     }
 
+    /** What {@link MachineSpec#parameters} may hold. */
+    public static List<EngineParameter> parameters() {
+        return Settings.parameters();
+    }
+
     /** What this engine reads and writes. */
     public static StateFormat stateFormat() {
         return BoardState.SCHEMA.format();
@@ -161,13 +167,16 @@ public final class SoftMachine implements Machine {
     /** Why this engine cannot take over a machine, a line for each reason. */
     public static List<String> refusals(MachineSpec spec, StateFormat format) {
         List<String> reasons = new ArrayList<>(Settings.problems(spec));
+        if (reasons.isEmpty()) {
+            reasons.addAll(Settings.of(spec).changes(format.features()));
+        }
         reasons.addAll(BoardState.SCHEMA.refusals(format));
         return reasons;
     }
 
     @Override
     public StateFormat format(StateFormat reader) {
-        return BoardState.SCHEMA.formatFor(reader, features);
+        return BoardState.SCHEMA.formatFor(reader, settings.features());
     }
 
     @Override
@@ -216,50 +225,6 @@ public final class SoftMachine implements Machine {
         @Override
         public void debugExit(int status) {
             finish(new Exit(Exit.Reason.DEBUG_EXIT, status, ""));
-        }
-    }
-
-    /** The engine's parameters. */
-    record Settings(boolean countedTime, boolean unpackOnHost) {
-        private static final String TIME = "time", PAYLOAD = "payload";
-        private static final Map<String, List<String>> CHOICES =
-                Map.of(TIME, List.of("host", "instructions"), PAYLOAD, List.of("host", "guest"));
-
-        /** @throws EngineException with all that is wrong */
-        static Settings of(MachineSpec spec) {
-            List<String> problems = problems(spec);
-            if (!problems.isEmpty()) {
-                throw new EngineException(String.join("; ", problems));
-            }
-            return new Settings(
-                    spec.parameters().getOrDefault(TIME, "host").equals("instructions"),
-                    spec.parameters().getOrDefault(PAYLOAD, "host").equals("host"));
-        }
-
-        /** What this engine cannot do, a line for each. */
-        static List<String> problems(MachineSpec spec) {
-            List<String> problems = new ArrayList<>();
-            if (spec.cpus() < 1 || spec.cpus() > 255) {
-                problems.add("cpus: " + spec.cpus() + ", must be 1 to 255");
-            }
-            if (!spec.cpuModel().equals("x86-64-v2")) {
-                problems.add("cpu model '" + spec.cpuModel() + "': this engine has x86-64-v2");
-            }
-            new TreeMap<>(spec.parameters()).forEach((name, value) -> {
-                List<String> values = CHOICES.get(name);
-                if (values == null) {
-                    problems.add("parameter '" + name + "': this engine has time, payload");
-                } else if (!values.contains(value)) {
-                    problems.add("parameter '" + name + "': '" + value + "' is neither " + values.get(0) + " nor "
-                            + values.get(1));
-                }
-            });
-            return problems;
-        }
-
-        /** What the machine has beyond the first engine's: nothing yet. */
-        Set<String> features() {
-            return Set.of();
         }
     }
 }

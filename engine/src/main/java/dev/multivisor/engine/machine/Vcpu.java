@@ -21,11 +21,11 @@ import java.util.concurrent.locks.LockSupport;
  * that nothing is overlooked.
  */
 final class Vcpu implements VirtualCpu {
-    /** Instructions between two looks at the host's clock: about a tenth of a millisecond. */
-    private static final long SLICE = 10_000;
-
     /** Instructions in one go while the clock is the count of instructions. */
     private static final long COUNTED_SLICE = 10_000_000;
+
+    /** Instructions between two looks at the host's clock: 10,000 take about a tenth of a millisecond. */
+    private final long slice;
 
     private final SoftMachine machine;
     private final Cpu cpu;
@@ -60,7 +60,8 @@ final class Vcpu implements VirtualCpu {
     /** Set by {@link #wake}, unlike attention, which is also drawn to what can wait until the vCPU wakes up. */
     private volatile boolean woken;
 
-    Vcpu(SoftMachine machine, Cpu cpu, LocalApic apic, CodePages codePages) {
+    Vcpu(SoftMachine machine, Cpu cpu, LocalApic apic, CodePages codePages, long slice) {
+        this.slice = slice;
         this.machine = machine;
         this.cpu = cpu;
         this.apic = apic;
@@ -185,10 +186,10 @@ final class Vcpu implements VirtualCpu {
     private void execute() {
         executing = true;
         if (machine.counted()) {
-            long slice = Math.min(COUNTED_SLICE, machine.instructionsToDeadline(cpu.number));
-            interpreter.runExactly(Math.min(slice, end - cpu.instructions));
+            long counted = Math.min(COUNTED_SLICE, machine.instructionsToDeadline(cpu.number));
+            interpreter.runExactly(Math.min(counted, end - cpu.instructions));
         } else {
-            interpreter.run(SLICE);
+            interpreter.run(slice);
         }
         executing = false;
     }

@@ -65,10 +65,31 @@ class CpuModelTest {
         assertEquals(0, leaf(7, 0)[1] & (1 << 3 | 1 << 5 | 1 << 8), "BMI1, AVX2, BMI2");
     }
 
+    /** SHA stands in EBX of leaf 7, bit 29, of machines that have it. */
+    @Test
+    void whatIsChosenIsShown() {
+        assertEquals(0, leaf(7, 0)[1] & 1 << 29);
+        guest.cpu.model = new CpuModel(1, 1_000_000, 1_000_000, true);
+        assertEquals(1 << 29, leaf(7, 0)[1] & 1 << 29);
+    }
+
+    @Test
+    void whatIsNotShownIsUndefined() {
+        byte[] code = TestCpu.hex("0f38ccd1 f4"); // sha256msg1 xmm2, xmm1; hlt
+        TestCpu without = new TestCpu().program(code).run();
+        assertEquals(CpuFault.UD, without.vector());
+        TestCpu with = new TestCpu().program(code);
+        with.cpu.model = new CpuModel(1, 1_000_000, 1_000_000, true);
+        with.cpu.xmm[2] = 1 << 3;
+        with.run();
+        assertEquals(-1, with.vector());
+        assertEquals(1 << 3 - 3 | 1 << 35 - 18 | 1 << 35 - 7, with.cpu.xmm[5] >>> 32, "sigma 0 of W4");
+    }
+
     @Test
     void topologyAndRates() {
         Cpu cpu = new Cpu(2, new Mmu(guest.memory), guest.platform);
-        CpuModel model = new CpuModel(3, 2_500_000, 1_000_000);
+        CpuModel model = new CpuModel(3, 2_500_000, 1_000_000, false);
         int[] out = new int[4];
         model.cpuid(cpu, 0xb, 1, out);
         assertEquals(2, out[0]);

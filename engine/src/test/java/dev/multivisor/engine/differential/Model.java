@@ -4,6 +4,7 @@ import dev.multivisor.api.GuestMemory;
 import dev.multivisor.engine.cpu.CodePages;
 import dev.multivisor.engine.cpu.Cpu;
 import dev.multivisor.engine.cpu.CpuFault;
+import dev.multivisor.engine.cpu.CpuModel;
 import dev.multivisor.engine.cpu.CpuReset;
 import dev.multivisor.engine.cpu.Interpreter;
 import dev.multivisor.engine.isa.Op;
@@ -69,6 +70,7 @@ final class Model {
         MemorySegment.copy(pattern, 0, expected, ValueLayout.JAVA_BYTE, 0, pattern.length);
         tables();
         CpuReset.powerOn(cpu);
+        cpu.model = new CpuModel(1, 1_000_000, 1_000_000, true);
         cpu.cr0 = Cpu.CR0_PE | Cpu.CR0_MP | Cpu.CR0_ET | Cpu.CR0_NE | Cpu.CR0_WP | Cpu.CR0_PG | Cpu.CR0_AM;
         cpu.cr3 = PML4;
         cpu.cr4 = Cpu.CR4_PAE | Cpu.CR4_OSFXSR | Cpu.CR4_OSXMMEXCPT | Cpu.CR4_FSGSBASE;

@@ -25,6 +25,7 @@ import dev.multivisor.engine.isa.Operand;
  *   <li>ARPL: AMD's write memory only when the RPL changes.
  *   <li>66 with near branches in 64-bit mode, 66 MOVSXD, which AMD's take otherwise, and F3 0F C7 /7 (RDPID), 0F 0D
  *       with a register: not tested.
+ *   <li>The SHA extensions with a source that is not aligned, which AMD's take.
  *   <li>Condition codes of the x87 status word that an instruction does not define.
  * </ul>
  */
@@ -49,6 +50,8 @@ final class Undefined {
             case ARPL -> host.vector >= 0 || ours.vector >= 0;
             case LDMXCSR, FXRSTOR -> (Values.get(host.fx, TestCase.FX_MXCSR, 4) & 1 << 17) != 0;
             case CALL -> ours.vector == GP && host.vector >= 0 && host.vector != GP;
+            case SHA1RNDS4, SHA1NEXTE, SHA1MSG1, SHA1MSG2, SHA256RNDS2, SHA256MSG1, SHA256MSG2 ->
+                ours.vector == GP && host.vector != GP;
             case F2XM1 -> magnitude(test, 0x3fff, Long.MIN_VALUE);
             case FYL2XP1 -> magnitude(test, 0x3ffd, 0x95f619980c4336f7L);
             default -> false;

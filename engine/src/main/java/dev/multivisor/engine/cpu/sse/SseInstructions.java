@@ -3,7 +3,7 @@ package dev.multivisor.engine.cpu.sse;
 import dev.multivisor.engine.cpu.Cpu;
 import dev.multivisor.engine.isa.Instruction;
 
-/** MMX, SSE, SSE2, SSE3, SSSE3, SSE4.1 and SSE4.2: finds the handler of an instruction. */
+/** MMX, SSE, SSE2, SSE3, SSSE3, SSE4.1, SSE4.2 and SHA: finds the handler of an instruction. */
 public final class SseInstructions {
     private SseInstructions() {}
 
@@ -215,6 +215,14 @@ public final class SseInstructions {
             case PCMPESTRM -> StringComparisons.execute(cpu, i, true, false);
             case PCMPISTRI -> StringComparisons.execute(cpu, i, false, true);
             case PCMPISTRM -> StringComparisons.execute(cpu, i, false, false);
+
+            case SHA1RNDS4 -> Sha.sha1rnds4(cpu, i);
+            case SHA1NEXTE -> Sha.sha1nexte(cpu, i);
+            case SHA1MSG1 -> Sha.sha1msg1(cpu, i);
+            case SHA1MSG2 -> Sha.sha1msg2(cpu, i);
+            case SHA256RNDS2 -> Sha.sha256rnds2(cpu, i);
+            case SHA256MSG1 -> Sha.sha256msg1(cpu, i);
+            case SHA256MSG2 -> Sha.sha256msg2(cpu, i);
 
             case FXSAVE -> FxState.fxsave(cpu, i);
             case FXRSTOR -> FxState.fxrstor(cpu, i);
