@@ -4,4 +4,5 @@ module dev.multivisor.it {
     requires dev.multivisor.server;
     requires dev.multivisor.images;
     requires java.compiler;
+    requires java.management;
 }

@@ -87,7 +87,7 @@ class UnloadTest {
     }
 
     /** The class loader is no business of anybody outside the base, except for this question. */
-    private static ClassLoader loader(LoadedEngine engine) throws ReflectiveOperationException {
+    static ClassLoader loader(LoadedEngine engine) throws ReflectiveOperationException {
         Method method = LoadedEngine.class.getDeclaredMethod("engine");
         method.setAccessible(true);
         return method.invoke(engine).getClass().getClassLoader();
