@@ -5,14 +5,13 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
 
 /**
- * One attempt to move a machine to another engine, seen by the vCPU threads: each comes out of the engine and arrives
- * here. The last one carries the machine over, so that no other thread needs to be woken and given a processor while the
- * guest stands still; the others wait for the outcome. Whoever is first decides: the one who carries commits, or somebody
- * whose patience is over gives the attempt up, and everybody goes on where they were. A thread that does not come back
- * from the target engine even then is abandoned, and another takes its vCPU. So an engine that hangs holds up
- * a thread, never the guest.
+ * One attempt to move a machine to another engine, seen by the vCPU threads: each comes out of the engine, arrives here and
+ * waits for the outcome. The mover, another thread, saves and restores meanwhile. Whoever is first decides: the mover
+ * commits, or a vCPU whose deadline is over gives the attempt up and runs on where it was. So a target engine
+ * that hangs holds up the mover, never the guest.
  */
 final class Handover {
     private enum Outcome {
@@ -21,43 +20,30 @@ final class Handover {
         GIVEN_UP
     }
 
-    /** Where the thread is that carries the machine over. */
-    private enum Carrier {
-        NONE,
-        BUSY,
-        BACK,
-        ABANDONED
-    }
-
     /**
      * How long a waiting thread looks again and again before it parks, because a wake-up costs some 50 µs. It yields
-     * meanwhile: there may be fewer processors than vCPUs.
+     * meanwhile: there may be fewer cores than vCPUs, and the mover needs one.
      */
     private static final long SPIN_NANOS = 1_000_000;
 
     private final int cpus;
     private final long patienceNanos;
-    private final Runnable transfer;
     private final AtomicInteger arrived = new AtomicInteger();
-    private final AtomicInteger departed = new AtomicInteger();
     private final AtomicReference<Outcome> outcome = new AtomicReference<>(Outcome.OPEN);
-    private final AtomicReference<Carrier> carrier = new AtomicReference<>(Carrier.NONE);
     private final AtomicReferenceArray<Thread> waiting;
+    private final AtomicInteger departed = new AtomicInteger();
     private final AtomicLong firstLeft = new AtomicLong();
     private final AtomicLong lastDeparture = new AtomicLong();
-    private volatile int carryingCpu;
 
     /**
      * A new attempt.
      *
      * @param cpus how many threads will arrive
      * @param patienceNanos how long the guest may stand still, in nanoseconds
-     * @param transfer carries the machine over and calls {@link #decide}
      */
-    Handover(int cpus, long patienceNanos, Runnable transfer) {
+    Handover(int cpus, long patienceNanos) {
         this.cpus = cpus;
         this.patienceNanos = patienceNanos;
-        this.transfer = transfer;
         waiting = new AtomicReferenceArray<>(cpus);
     }
 
@@ -67,30 +53,24 @@ final class Handover {
      * A vCPU is out of the engine; returns when it is decided where it goes on.
      *
      * @param left when it came out, by {@link System#nanoTime}
-     * @return false if the calling thread was abandoned, so that it must not go on at all
+     * @return whether it goes on with the target
      */
     boolean arrive(int cpu, long left) {
         waiting.set(cpu, Thread.currentThread());
         firstLeft.accumulateAndGet(left, (one, other) -> one == 0 || other - one < 0 ? other : one);
-        if (arrived.incrementAndGet() == cpus && outcome.get() == Outcome.OPEN) {
-            carryingCpu = cpu;
-            carrier.set(Carrier.BUSY);
-            transfer.run();
-            giveUp();
-            return carrier.compareAndSet(Carrier.BUSY, Carrier.BACK);
-        }
+        arrived.getAndIncrement();
         long deadline = left + patienceNanos;
         while (outcome.get() == Outcome.OPEN) {
             long rest = deadline - System.nanoTime();
             if (rest <= 0) {
-                giveUp();
+                outcome.compareAndSet(Outcome.OPEN, Outcome.GIVEN_UP);
             } else if (patienceNanos - rest < SPIN_NANOS) {
                 Thread.yield();
             } else {
                 LockSupport.parkNanos(this, rest);
             }
         }
-        return true;
+        return outcome.get() == Outcome.COMMITTED;
     }
 
     /** A vCPU that had arrived is about to enter an engine again. */
@@ -100,11 +80,49 @@ final class Handover {
         departed.incrementAndGet();
     }
 
-    // ---- Whoever carries the machine over ----
+    // ---- The mover ----
 
-    /** Decides that the vCPUs go on with the target, unless the attempt was given up. */
+    /**
+     * Waits until every vCPU has arrived.
+     *
+     * @param limitNanos how long, in nanoseconds
+     * @param running whether the machine still runs, so that they can be expected
+     * @return false if one did not come in time, or the attempt was given up
+     */
+    boolean gathered(long limitNanos, BooleanSupplier running) {
+        long start = System.nanoTime();
+        while (arrived.get() < cpus) {
+            if (outcome.get() != Outcome.OPEN || System.nanoTime() - start > limitNanos || !running.getAsBoolean()) {
+                return false;
+            }
+            Thread.onSpinWait();
+        }
+        return outcome.get() == Outcome.OPEN;
+    }
+
+    /**
+     * Decides that the vCPUs go on with the target, unless they have given the attempt up. They do so after
+     * {@link #release}.
+     */
     boolean decide() {
         return outcome.compareAndSet(Outcome.OPEN, Outcome.COMMITTED);
+    }
+
+    /** Whether it was decided that the vCPUs go on with the target. */
+    boolean committed() {
+        return outcome.get() == Outcome.COMMITTED;
+    }
+
+    /** Whether it was decided that the vCPUs go on as they were. */
+    boolean givenUp() {
+        return outcome.get() == Outcome.GIVEN_UP;
+    }
+
+    /** Decides that the vCPUs go on as they were, unless it is decided otherwise, and lets them go. */
+    void giveUp() {
+        if (outcome.compareAndSet(Outcome.OPEN, Outcome.GIVEN_UP)) {
+            release();
+        }
     }
 
     /** Wakes the waiting threads. One that is entered too late for this sees the outcome before it parks. */
@@ -114,50 +132,11 @@ final class Handover {
         }
     }
 
-    // ---- Whoever wants the machine moved ----
-
-    /** Decides that the vCPUs go on as they were, unless it is decided otherwise, and lets them go. */
-    void giveUp() {
-        if (outcome.compareAndSet(Outcome.OPEN, Outcome.GIVEN_UP)) {
-            release();
-        }
-    }
-
-    /** Whether the guest has stood still for longer than it may, and nothing is decided. */
-    boolean overdue() {
-        long start = firstLeft.get();
-        return outcome.get() == Outcome.OPEN && start != 0 && System.nanoTime() - start > patienceNanos;
-    }
-
-    /**
-     * Abandons the thread that carries the machine over, if it is still at it.
-     *
-     * @return the vCPU that needs another thread, or -1
-     */
-    int abandon() {
-        return carrier.compareAndSet(Carrier.BUSY, Carrier.ABANDONED) ? carryingCpu : -1;
-    }
-
-    /** Whether it is decided. */
-    boolean decided() {
-        return outcome.get() != Outcome.OPEN;
-    }
-
-    /** Whether it was decided that the vCPUs go on with the target. */
-    boolean committed() {
-        return outcome.get() == Outcome.COMMITTED;
-    }
-
-    /** Whether nobody has begun to carry the machine over. */
-    boolean gathering() {
-        return carrier.get() == Carrier.NONE;
-    }
-
     /** Waits until every vCPU that arrived has gone on, so that {@link #stoppedNanos} is final. */
     void awaitDeparture(long limitNanos) {
         long start = System.nanoTime();
         while (departed.get() < arrived.get() && System.nanoTime() - start < limitNanos) {
-            LockSupport.parkNanos(20_000);
+            Thread.onSpinWait();
         }
     }
 

@@ -1,14 +1,10 @@
 package dev.multivisor.host;
 
-import dev.multivisor.api.Console;
-import dev.multivisor.api.EngineException;
 import dev.multivisor.api.Exit;
 import dev.multivisor.api.Machine;
 import dev.multivisor.api.MachineSpec;
-import dev.multivisor.api.Resources;
 import dev.multivisor.api.VirtualCpu;
 import java.time.Duration;
-import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -37,7 +33,6 @@ final class Rehearsal {
     private final LoadedEngine from;
     private final LoadedEngine to;
     private final MachineSpec toSpec;
-    private final PausableClock clock = new PausableClock();
 
     private Rehearsal(LoadedEngine from, LoadedEngine to, MachineSpec toSpec) {
         this.from = from;
@@ -57,45 +52,39 @@ final class Rehearsal {
 
     private long run(MachineSpec spec, long nanos) {
         long start = System.nanoTime();
-        // Not closed when a vCPU hangs in the target: it may still be used there.
-        GuestRam memory = GuestRam.allocate(BuiltinGuest.MEMORY);
+        StandIn standIn = new StandIn(from, spec, to, toSpec);
         boolean stuck = false;
         try {
-            Resources resources = new Resources(memory, clock, Deaf.CONSOLE, Deaf.CONSOLE, List.of(), List.of());
-            try (Machine source = from.engine().create(spec, BuiltinGuest.boot("quiet vary"), resources)) {
-                Machine target = restore(source, resources);
-                stuck = !perform(target.cpus().getFirst(), start + nanos / 100 * RUNNING);
-                if (stuck) {
-                    throw new HostException("engine " + to.jar().version() + ": did not let go of a vCPU within "
-                            + KICK_MILLIS + " ms while rehearsing");
-                }
-                target.close();
-                return move(source, spec, resources, start + nanos);
+            Machine target = standIn.there();
+            stuck = !perform(target.cpus().getFirst(), standIn.clock(), start + nanos / 100 * RUNNING);
+            if (stuck) {
+                throw new HostException("engine " + to.jar().version() + ": did not let go of a vCPU within "
+                        + KICK_MILLIS + " ms while rehearsing");
             }
+            target.close();
+            return move(standIn, start + nanos);
         } finally {
-            if (!stuck) {
-                memory.close();
+            if (stuck) {
+                standIn.abandon();
+            } else {
+                standIn.close();
             }
         }
-    }
-
-    private Machine restore(Machine source, Resources resources) {
-        return to.engine().restore(toSpec, source.save(to.info().state()), resources);
     }
 
     /**
      * Moves the stand-in there and back until that is fast or it is the end, but once at least. Back, because a
      * rollback has to be as short.
      */
-    private long move(Machine source, MachineSpec spec, Resources resources, long end) {
+    private static long move(StandIn standIn, long end) {
         long best = Long.MAX_VALUE;
         long last;
         int since = 0;
         do {
             long start = System.nanoTime();
-            Machine there = restore(source, resources);
+            Machine there = standIn.there();
             last = System.nanoTime() - start;
-            back(there, spec, resources);
+            standIn.back(there);
             there.close();
             since = last < best ? 0 : since + 1;
             best = Math.min(best, last);
@@ -103,23 +92,12 @@ final class Rehearsal {
         return last;
     }
 
-    private void back(Machine there, MachineSpec spec, Resources resources) {
-        byte[] state;
-        try {
-            state = there.save(from.info().state());
-        } catch (EngineException e) {
-            // There is no way back from this engine; a rollback says so.
-            return;
-        }
-        from.engine().restore(spec, state, resources).close();
-    }
-
     /**
      * Runs the first vCPU, which starts no others that would take processors from the guest, until it is fast or it is the end.
      *
      * @return whether the vCPU came out again
      */
-    private boolean perform(VirtualCpu cpu, long end) {
+    private boolean perform(VirtualCpu cpu, PausableClock clock, long end) {
         Performer performer = new Performer(cpu);
         Thread thread = Thread.ofPlatform().name("rehearsal").daemon(true).unstarted(performer);
         clock.resume();
@@ -188,21 +166,5 @@ final class Rehearsal {
         boolean awaitEnd(long millis) throws InterruptedException {
             return end.await(millis, TimeUnit.MILLISECONDS);
         }
-    }
-
-    /** A console with nobody at the far end. */
-    private enum Deaf implements Console {
-        CONSOLE;
-
-        @Override
-        public void write(byte value) {}
-
-        @Override
-        public int read() {
-            return -1;
-        }
-
-        @Override
-        public void onInput(Runnable listener) {}
     }
 }
