@@ -57,8 +57,10 @@ final class Execution {
     /** Signalled when the phase changes or a vCPU comes out of the engine. */
     private final Condition changed = lock.newCondition();
 
+    /** Written under the lock; read without it by who waits for vCPUs that need the lock. */
+    private volatile Phase phase = Phase.PAUSED;
+
     // Guarded by the lock:
-    private Phase phase = Phase.PAUSED;
     private int inside;
     private int alive;
     private MachineEnd end;
@@ -199,12 +201,7 @@ final class Execution {
     }
 
     Phase phase() {
-        lock.lock();
-        try {
-            return phase;
-        } finally {
-            lock.unlock();
-        }
+        return phase;
     }
 
     Optional<MachineEnd> end() {
