@@ -9,9 +9,9 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.lang.management.ManagementFactory;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.LockSupport;
@@ -41,7 +41,7 @@ final class Execution {
     private final String name;
     private final PausableClock clock;
     private final BiConsumer<MachineEvent.Kind, String> events;
-    private final List<Thread> threads = new ArrayList<>();
+    private final List<Thread> threads = new CopyOnWriteArrayList<>();
 
     /** Replaced by the mover while every vCPU thread waits. */
     private volatile Residence home;
@@ -87,11 +87,7 @@ final class Execution {
             events.accept(MachineEvent.Kind.RUNNING, "");
             if (threads.isEmpty()) {
                 for (int n = 0; n < home.cpus.size(); n++) {
-                    int number = n;
-                    threads.add(Thread.ofPlatform()
-                            .name("vm-" + name + "-cpu-" + n)
-                            .daemon(true)
-                            .unstarted(() -> cpuThread(number)));
+                    threads.add(newThread(n));
                 }
                 alive = threads.size();
                 threads.forEach(Thread::start);
@@ -122,6 +118,24 @@ final class Execution {
                 clock.pause();
                 events.accept(MachineEvent.Kind.PAUSED, "");
             }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private Thread newThread(int cpu) {
+        return Thread.ofPlatform()
+                .name("vm-" + name + "-cpu-" + cpu)
+                .daemon(true)
+                .unstarted(() -> cpuThread(cpu));
+    }
+
+    /** Another thread is to run a vCPU: the present one was abandoned in a {@link Handover}. */
+    void replaceThread(int cpu) {
+        lock.lock();
+        try {
+            threads.set(cpu, newThread(cpu));
+            threads.get(cpu).start();
         } finally {
             lock.unlock();
         }
@@ -235,15 +249,25 @@ final class Execution {
 
     // ---- Handovers ----
 
-    /** From now on vCPUs that come out arrive at the attempt. */
-    void begin(Handover attempt) {
-        handover = attempt;
+    /** From now on vCPUs that come out arrive at the attempt, unless it was given up already; makes them come out. */
+    void beginHandover(Handover attempt) {
+        lock.lock();
+        try {
+            if (attempt.decided()) {
+                return;
+            }
+            handover = attempt;
+        } finally {
+            lock.unlock();
+        }
+        kickAll();
     }
 
-    /** Ends an attempt, if it is not decided yet. */
-    void end(Handover attempt) {
-        attempt.giveUp();
+    /** Nobody arrives any more. */
+    void endHandover() {
+        lock.lock();
         handover = null;
+        lock.unlock();
     }
 
     /** The vCPUs go on there. Called with the lock held. The trial is null for none. */
@@ -265,52 +289,70 @@ final class Execution {
     // ---- vCPU threads ----
 
     private void cpuThread(int number) {
-        try {
-            Handover arrived = null;
-            while (enter()) {
-                if (arrived != null) {
-                    arrived.depart();
-                    arrived = null;
-                }
-                Residence here = home;
-                Exit exit;
-                String trace = "";
-                long left;
-                try {
-                    exit = here.cpus.get(number).run();
-                    left = System.nanoTime();
-                    if (exit == null) {
-                        exit = failure(here, "vCPU " + number + ": run returned no exit");
-                    }
-                } catch (Throwable e) {
-                    left = System.nanoTime();
-                    exit = failure(here, "vCPU " + number + ": " + describe(e));
-                    trace = stackTrace(e);
-                } finally {
-                    leave();
-                }
-                Probation trial = exit.reason() == Exit.Reason.FAILED ? probation : null;
-                if (trial != null && trial.subject() == here) {
-                    if (rescued(trial, number, exit)) {
-                        continue;
-                    }
-                    exit = new Exit(exit.reason(), exit.status(), exit.detail() + "; " + trial.problem());
-                }
-                if (exit.reason() != Exit.Reason.KICKED) {
-                    finish(exit, number, trace);
-                }
-                Handover attempt = handover;
-                if (attempt != null) {
-                    attempt.arrive(number, left);
-                    arrived = attempt;
-                }
-            }
-        } finally {
+        if (runCpu(number)) {
             lock.lock();
             alive--;
             changed.signalAll();
             lock.unlock();
         }
+    }
+
+    /** Runs a vCPU until the run has ended, or this thread is abandoned: then the result is false. */
+    private boolean runCpu(int number) {
+        Handover arrived = null;
+        while (enter()) {
+            if (arrived != null) {
+                arrived.depart();
+                arrived = null;
+            }
+            Residence here = home;
+            Exit exit;
+            String trace = "";
+            long left;
+            try {
+                exit = here.cpus.get(number).run();
+                left = System.nanoTime();
+                if (exit == null) {
+                    exit = failure(here, "vCPU " + number + ": run returned no exit");
+                }
+            } catch (Throwable e) {
+                left = System.nanoTime();
+                exit = failure(here, "vCPU " + number + ": " + describe(e));
+                trace = stackTrace(e);
+            } finally {
+                leave();
+            }
+            Probation trial = exit.reason() == Exit.Reason.FAILED ? probation : null;
+            if (trial != null && trial.subject() == here) {
+                switch (rescue(trial, number, exit)) {
+                    case RESCUED -> {
+                        continue;
+                    }
+                    case ABANDONED -> {
+                        return false;
+                    }
+                    case LOST -> {}
+                }
+                exit = new Exit(exit.reason(), exit.status(), exit.detail() + "; " + trial.problem());
+            }
+            if (exit.reason() != Exit.Reason.KICKED) {
+                finish(exit, number, trace);
+            }
+            Handover attempt = handover;
+            if (attempt != null) {
+                if (!attempt.arrive(number, left)) {
+                    return false;
+                }
+                arrived = attempt;
+            }
+        }
+        return true;
+    }
+
+    private enum Rescue {
+        RESCUED,
+        LOST,
+        ABANDONED
     }
 
     /** Waits while the machine is paused; false once the run has ended. */
@@ -338,18 +380,23 @@ final class Execution {
     }
 
     /** An engine has failed on probation: the vCPU waits to be taken back to where it came from. */
-    private boolean rescued(Probation trial, int number, Exit exit) {
+    private Rescue rescue(Probation trial, int number, Exit exit) {
         trial.failed(exit.detail());
         long deadline = System.nanoTime() + RESCUE_NANOS;
         while (System.nanoTime() < deadline && phase() == Phase.RUNNING && !trial.lost()) {
             Handover attempt = handover;
-            if (attempt != null && attempt.arrive(number, System.nanoTime())) {
+            if (attempt != null) {
+                if (!attempt.arrive(number, System.nanoTime())) {
+                    return Rescue.ABANDONED;
+                }
                 attempt.depart();
-                return true;
+                if (attempt.committed()) {
+                    return Rescue.RESCUED;
+                }
             }
             LockSupport.parkNanos(this, 100_000);
         }
-        return home != trial.subject();
+        return home != trial.subject() ? Rescue.RESCUED : Rescue.LOST;
     }
 
     private static Exit failure(Residence here, String detail) {

@@ -5,13 +5,15 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import java.util.concurrent.locks.LockSupport;
-import java.util.function.BooleanSupplier;
 
 /**
  * One attempt to move a machine to another engine, seen by the vCPU threads: each comes out of the engine, arrives here and
- * waits for the outcome. The mover, another thread, saves and restores meanwhile. Whoever is first decides: the mover
- * commits, or a vCPU whose deadline is over gives the attempt up and runs on where it was. So a target engine
- * that hangs holds up the mover, never the guest.
+ * waits for the outcome. The mover carries the machine over: a thread with everything it will need in its processor's
+ * caches. If it has no processor at that moment, the vCPU that arrived last does it itself, which takes some times as
+ * long, but not a time slice of the host's scheduler. Whoever is first decides: the one who carries commits, or somebody whose
+ * patience is over gives the attempt up, and everybody goes on where they were. A vCPU thread that does not come
+ * back from the target engine even then is abandoned, and another takes its vCPU. So an engine that hangs holds up a
+ * thread, never the guest.
  */
 final class Handover {
     private enum Outcome {
@@ -20,30 +22,47 @@ final class Handover {
         GIVEN_UP
     }
 
+    /** Who carries the machine over. */
+    private enum Carrier {
+        NONE,
+        MOVER,
+        VCPU,
+        VCPU_BACK,
+        ABANDONED
+    }
+
+    /** How long the vCPU that arrived last waits for the mover: it takes some hundred nanoseconds, if it runs. */
+    private static final long CLAIM_NANOS = 20_000;
+
     /**
      * How long a waiting thread looks again and again before it parks, because a wake-up costs some 50 µs. It yields
-     * meanwhile: there may be fewer cores than vCPUs, and the mover needs one.
+     * meanwhile: there may be fewer processors than vCPUs.
      */
     private static final long SPIN_NANOS = 1_000_000;
 
     private final int cpus;
     private final long patienceNanos;
+    private final Runnable transfer;
     private final AtomicInteger arrived = new AtomicInteger();
-    private final AtomicReference<Outcome> outcome = new AtomicReference<>(Outcome.OPEN);
-    private final AtomicReferenceArray<Thread> waiting;
     private final AtomicInteger departed = new AtomicInteger();
+    private final AtomicReference<Outcome> outcome = new AtomicReference<>(Outcome.OPEN);
+    private final AtomicReference<Carrier> carrier = new AtomicReference<>(Carrier.NONE);
+    private final AtomicReferenceArray<Thread> waiting;
     private final AtomicLong firstLeft = new AtomicLong();
     private final AtomicLong lastDeparture = new AtomicLong();
+    private volatile int carryingCpu;
 
     /**
      * A new attempt.
      *
      * @param cpus how many threads will arrive
      * @param patienceNanos how long the guest may stand still, in nanoseconds
+     * @param transfer carries the machine over and calls {@link #decide}
      */
-    Handover(int cpus, long patienceNanos) {
+    Handover(int cpus, long patienceNanos, Runnable transfer) {
         this.cpus = cpus;
         this.patienceNanos = patienceNanos;
+        this.transfer = transfer;
         waiting = new AtomicReferenceArray<>(cpus);
     }
 
@@ -53,24 +72,41 @@ final class Handover {
      * A vCPU is out of the engine; returns when it is decided where it goes on.
      *
      * @param left when it came out, by {@link System#nanoTime}
-     * @return whether it goes on with the target
+     * @return false if the calling thread was abandoned, so that it must not go on at all
      */
     boolean arrive(int cpu, long left) {
         waiting.set(cpu, Thread.currentThread());
         firstLeft.accumulateAndGet(left, (one, other) -> one == 0 || other - one < 0 ? other : one);
-        arrived.getAndIncrement();
+        if (arrived.incrementAndGet() == cpus && claimed(cpu)) {
+            transfer.run();
+            giveUp();
+            return carrier.compareAndSet(Carrier.VCPU, Carrier.VCPU_BACK);
+        }
         long deadline = left + patienceNanos;
         while (outcome.get() == Outcome.OPEN) {
             long rest = deadline - System.nanoTime();
             if (rest <= 0) {
-                outcome.compareAndSet(Outcome.OPEN, Outcome.GIVEN_UP);
+                giveUp();
             } else if (patienceNanos - rest < SPIN_NANOS) {
                 Thread.yield();
             } else {
                 LockSupport.parkNanos(this, rest);
             }
         }
-        return outcome.get() == Outcome.COMMITTED;
+        return true;
+    }
+
+    /** Whether the last vCPU is to carry the machine over. */
+    private boolean claimed(int cpu) {
+        long start = System.nanoTime();
+        while (System.nanoTime() - start < CLAIM_NANOS) {
+            if (carrier.get() != Carrier.NONE || outcome.get() != Outcome.OPEN) {
+                return false;
+            }
+            Thread.onSpinWait();
+        }
+        carryingCpu = cpu;
+        return outcome.get() == Outcome.OPEN && carrier.compareAndSet(Carrier.NONE, Carrier.VCPU);
     }
 
     /** A vCPU that had arrived is about to enter an engine again. */
@@ -80,49 +116,23 @@ final class Handover {
         departed.incrementAndGet();
     }
 
-    // ---- The mover ----
+    // ---- Whoever carries the machine over ----
 
-    /**
-     * Waits until every vCPU has arrived.
-     *
-     * @param limitNanos how long, in nanoseconds
-     * @param running whether the machine still runs, so that they can be expected
-     * @return false if one did not come in time, or the attempt was given up
-     */
-    boolean gathered(long limitNanos, BooleanSupplier running) {
-        long start = System.nanoTime();
+    /** Waits until every vCPU has arrived; whether the caller, the mover, is to carry the machine over then. */
+    boolean claim() {
         while (arrived.get() < cpus) {
-            if (outcome.get() != Outcome.OPEN || System.nanoTime() - start > limitNanos || !running.getAsBoolean()) {
+            if (outcome.get() != Outcome.OPEN) {
                 return false;
             }
-            Thread.onSpinWait();
+            // There may be fewer processors than vCPUs, and these have to come out.
+            Thread.yield();
         }
-        return outcome.get() == Outcome.OPEN;
+        return outcome.get() == Outcome.OPEN && carrier.compareAndSet(Carrier.NONE, Carrier.MOVER);
     }
 
-    /**
-     * Decides that the vCPUs go on with the target, unless they have given the attempt up. They do so after
-     * {@link #release}.
-     */
+    /** Decides that the vCPUs go on with the target, unless the attempt was given up. */
     boolean decide() {
         return outcome.compareAndSet(Outcome.OPEN, Outcome.COMMITTED);
-    }
-
-    /** Whether it was decided that the vCPUs go on with the target. */
-    boolean committed() {
-        return outcome.get() == Outcome.COMMITTED;
-    }
-
-    /** Whether it was decided that the vCPUs go on as they were. */
-    boolean givenUp() {
-        return outcome.get() == Outcome.GIVEN_UP;
-    }
-
-    /** Decides that the vCPUs go on as they were, unless it is decided otherwise, and lets them go. */
-    void giveUp() {
-        if (outcome.compareAndSet(Outcome.OPEN, Outcome.GIVEN_UP)) {
-            release();
-        }
     }
 
     /** Wakes the waiting threads. One that is entered too late for this sees the outcome before it parks. */
@@ -132,11 +142,50 @@ final class Handover {
         }
     }
 
+    // ---- Whoever wants the machine moved ----
+
+    /** Decides that the vCPUs go on as they were, unless it is decided otherwise, and lets them go. */
+    void giveUp() {
+        if (outcome.compareAndSet(Outcome.OPEN, Outcome.GIVEN_UP)) {
+            release();
+        }
+    }
+
+    /** Whether the guest has stood still for longer than it may, and nothing is decided. */
+    boolean overdue() {
+        long start = firstLeft.get();
+        return outcome.get() == Outcome.OPEN && start != 0 && System.nanoTime() - start > patienceNanos;
+    }
+
+    /**
+     * Abandons the vCPU thread that carries the machine over, if one is still at it.
+     *
+     * @return the vCPU that needs another thread, or -1
+     */
+    int abandon() {
+        return carrier.compareAndSet(Carrier.VCPU, Carrier.ABANDONED) ? carryingCpu : -1;
+    }
+
+    /** Whether it is decided. */
+    boolean decided() {
+        return outcome.get() != Outcome.OPEN;
+    }
+
+    /** Whether it was decided that the vCPUs go on with the target. */
+    boolean committed() {
+        return outcome.get() == Outcome.COMMITTED;
+    }
+
+    /** Whether nobody has begun to carry the machine over. */
+    boolean gathering() {
+        return carrier.get() == Carrier.NONE;
+    }
+
     /** Waits until every vCPU that arrived has gone on, so that {@link #stoppedNanos} is final. */
     void awaitDeparture(long limitNanos) {
         long start = System.nanoTime();
         while (departed.get() < arrived.get() && System.nanoTime() - start < limitNanos) {
-            Thread.onSpinWait();
+            LockSupport.parkNanos(20_000);
         }
     }
 

@@ -6,26 +6,34 @@ import dev.multivisor.api.MachineSpec;
 import dev.multivisor.api.Resources;
 import java.time.Duration;
 import java.util.List;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ExecutionException;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.Lock;
+import java.util.concurrent.locks.LockSupport;
 
 /**
- * Carries out one {@link Handover}: gathers the vCPUs, saves the machine on the source, restores it on the target and
- * commits. Does so on a thread of its own, so that an engine that never answers holds up neither the guest nor
- * whoever asked; such a thread is left behind and clears up should the engine ever come back.
+ * Carries out one {@link Handover}: moves a stand-in until the processor's caches hold what that takes, has the vCPUs
+ * come out, saves the machine on the source, restores it on the target and commits. Does so on a thread of its own, so that
+ * an engine that never answers holds up neither the guest nor whoever asked.
  */
 final class Mover {
+    /** How long it may take until the vCPUs are asked to come out: the stand-in's first moves may be slow. */
+    private static final Duration PREPARATION = Duration.ofSeconds(5);
+
+    /** For how long the stand-in is moved: code and data that are in no cache cost several times as much. */
+    private static final long WARMING_NANOS = 3_000_000L;
+
     /** How long vCPUs may take to come out before they count as lost; longer than any patience with a pause. */
     private static final Duration GATHERING = Duration.ofSeconds(2);
+
+    /** How long an engine that is late may take before it counts as hung. */
+    private static final Duration LATE = Duration.ofSeconds(2);
 
     /** How long the vCPUs may take to go on before their stop is reported as it is. */
     private static final long DEPARTURE_NANOS = 1_000_000_000L;
 
-    /** For how long a stand-in is moved just before: code and data that are in no cache cost several times as much. */
-    private static final long WARMING_NANOS = 3_000_000L;
+    /** How often to look how far it is. */
+    private static final long LOOK_NANOS = 200_000;
 
     /** What is to be done. */
     record Plan(
@@ -35,12 +43,13 @@ final class Mover {
             LoadedEngine to,
             MachineSpec spec,
             Resources resources,
+            int cpus,
             Duration patience) {}
 
     /** What the machine does in a handover. */
     interface Subject {
-        /** Makes the vCPUs come out. */
-        void kick();
+        /** From now on vCPUs that come out arrive at the attempt; makes them come out. */
+        void begin(Handover attempt);
 
         /** Whether it is still in the phase in which the attempt began. */
         boolean expected();
@@ -48,15 +57,21 @@ final class Mover {
         /** From now on this is the machine that runs. Called with the lock held. */
         void commit(Machine target);
 
-        /** Called after a commit, while the source's machine is still there. */
-        void left();
+        /** Another thread is to run a vCPU. */
+        void replaceThread(int cpu);
     }
 
     private final Plan plan;
-    private final Handover attempt;
     private final Subject subject;
     private final Lock lock;
+    private final Handover attempt;
+    private final CountDownLatch over = new CountDownLatch(1);
+
+    // Written by the thread that does the transfer, read after it is over, or for a guess where it hangs:
     private volatile String step = "starting";
+    private volatile boolean prepared;
+    private volatile String reason = "";
+    private volatile Machine target;
     private long save;
     private long restore;
     private int stateBytes;
@@ -66,43 +81,108 @@ final class Mover {
      *
      * @param lock what a vCPU thread takes before it looks for its engine
      */
-    Mover(Plan plan, Handover attempt, Subject subject, Lock lock) {
+    Mover(Plan plan, Subject subject, Lock lock) {
         this.plan = plan;
-        this.attempt = attempt;
         this.subject = subject;
         this.lock = lock;
+        attempt = new Handover(plan.cpus, plan.patience.toNanos(), this::transfer);
     }
 
+    /** Moves the machine. What it leaves behind is {@link #discard}'s. */
     HandoverReport run(String name) {
         plan.to.retain();
-        CompletableFuture<HandoverReport> result = new CompletableFuture<>();
-        Thread.ofPlatform().name("vm-" + name + "-mover").daemon(true).start(() -> move(result));
-        try {
-            Duration limit = GATHERING.plus(plan.patience).plus(GATHERING);
-            return result.get(limit.toMillis(), TimeUnit.MILLISECONDS);
-        } catch (TimeoutException e) {
-            return report(attempt.committed() ? "" : "no answer while " + step);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            attempt.giveUp();
-            return report("interrupted while " + step);
-        } catch (ExecutionException e) {
-            throw new IllegalStateException(e);
+        Thread.ofPlatform().name("vm-" + name + "-mover").daemon(true).start(this::move);
+        String problem = await();
+        attempt.giveUp();
+        if (attempt.committed()) {
+            attempt.awaitDeparture(DEPARTURE_NANOS);
+            return report("");
         }
+        int lost = over.getCount() > 0 ? attempt.abandon() : -1;
+        if (lost >= 0) {
+            subject.replaceThread(lost);
+        }
+        return report(problem.isEmpty() ? outcome() : problem);
     }
 
-    private void move(CompletableFuture<HandoverReport> result) {
-        Machine target = null;
-        boolean committed = false;
-        String reason;
+    /** Waits until it is decided or hopeless; says what is wrong if the vCPUs did not even come out. */
+    private String await() {
+        long start = System.nanoTime();
+        while (!prepared && !attempt.decided()) {
+            if (System.nanoTime() - start > PREPARATION.toNanos()) {
+                return "no answer while " + step;
+            }
+            LockSupport.parkNanos(this, LOOK_NANOS);
+        }
+        long end = System.nanoTime() + GATHERING.toNanos();
+        long paused = System.nanoTime() + plan.patience.toNanos() + GATHERING.toNanos();
+        while (!attempt.decided() && over.getCount() > 0) {
+            if (attempt.overdue() || plan.cpus == 0 && System.nanoTime() > paused) {
+                return "";
+            }
+            if (plan.cpus > 0 && attempt.gathering() && (System.nanoTime() > end || !subject.expected())) {
+                return "the vCPUs did not come out of engine " + plan.from.jar().version() + " in time";
+            }
+            LockSupport.parkNanos(this, LOOK_NANOS);
+        }
+        return "";
+    }
+
+    /** Why the attempt was given up. */
+    private String outcome() {
+        if (!attempt.gathering() || plan.cpus == 0) {
+            try {
+                if (!over.await(LATE.toMillis(), TimeUnit.MILLISECONDS)) {
+                    return "no answer while " + step;
+                }
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                return "interrupted while " + step;
+            }
+        }
+        return reason.isEmpty() ? late() : reason;
+    }
+
+    private void move() {
         StandIn standIn = null;
         try {
             step = "rehearsing on engine " + plan.to.jar().version();
             standIn = new StandIn(plan.from, plan.machineSpec, plan.to, plan.spec);
             standIn.warm(WARMING_NANOS);
-            target = transfer();
-            committed = commit(target);
-            reason = committed ? "" : late();
+            step = "gathering the vCPUs";
+            prepared = true;
+            subject.begin(attempt);
+            if (attempt.claim()) {
+                transfer();
+            }
+        } catch (EngineException | HostException e) {
+            reason = e.getMessage();
+        } catch (Throwable e) {
+            reason = "failed while " + step + ": " + e;
+        } finally {
+            if (!prepared) {
+                attempt.giveUp();
+                over.countDown();
+            }
+            close(standIn);
+        }
+    }
+
+    private void transfer() {
+        try {
+            step = "saving on engine " + plan.from.jar().version();
+            long start = System.nanoTime();
+            byte[] state = plan.machine.save(plan.to.info().state());
+            stateBytes = state.length;
+            long saved = System.nanoTime();
+            save = saved - start;
+            step = "restoring on engine " + plan.to.jar().version();
+            target = plan.to.engine().restore(plan.spec, state, plan.resources);
+            restore = System.nanoTime() - saved;
+            step = "committing";
+            if (!commit()) {
+                reason = late();
+            }
         } catch (EngineException | HostException e) {
             reason = e.getMessage();
         } catch (Throwable e) {
@@ -110,46 +190,11 @@ final class Mover {
             reason = "failed while " + step + ": " + e;
         } finally {
             attempt.giveUp();
+            over.countDown();
         }
-        attempt.awaitDeparture(DEPARTURE_NANOS);
-        if (committed) {
-            subject.left();
-        }
-        result.complete(report(reason));
-        close(standIn);
-        close(committed ? plan.machine : target);
-        (committed ? plan.from : plan.to).release();
     }
 
-    private Machine transfer() {
-        // Only now: nobody waits for this thread to start, and what it will execute is in its processor's caches.
-        step = "gathering the vCPUs";
-        subject.kick();
-        if (!attempt.gathered(GATHERING.toNanos(), subject::expected)) {
-            throw new HostException(
-                    attempt.givenUp()
-                            ? late()
-                            : "the vCPUs did not come out of engine "
-                                    + plan.from.jar().version() + " in time");
-        }
-        step = "saving on engine " + plan.from.jar().version();
-        long start = System.nanoTime();
-        byte[] state = plan.machine.save(plan.to.info().state());
-        stateBytes = state.length;
-        long saved = System.nanoTime();
-        save = saved - start;
-        step = "restoring on engine " + plan.to.jar().version();
-        Machine target = plan.to.engine().restore(plan.spec, state, plan.resources);
-        restore = System.nanoTime() - saved;
-        step = "committing";
-        return target;
-    }
-
-    private String late() {
-        return "the guest would have stood still for longer than " + plan.patience.toNanos() / 1000 + " µs";
-    }
-
-    private boolean commit(Machine target) {
+    private boolean commit() {
         lock.lock();
         try {
             if (!attempt.decide()) {
@@ -161,6 +206,31 @@ final class Mover {
         }
         attempt.release();
         return true;
+    }
+
+    private String late() {
+        return "the guest would have stood still for longer than " + plan.patience.toNanos() / 1000 + " µs";
+    }
+
+    boolean committed() {
+        return attempt.committed();
+    }
+
+    /** Closes the machine that is not needed any more, on a thread of its own: nobody waits for an engine. */
+    void discard(String name) {
+        Thread.ofPlatform().name("vm-" + name + "-mover").daemon(true).start(() -> {
+            try {
+                // A target that is late may still come.
+                if (!attempt.gathering() || plan.cpus == 0) {
+                    over.await();
+                }
+                close(committed() ? plan.machine : target);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            } finally {
+                (committed() ? plan.from : plan.to).release();
+            }
+        });
     }
 
     /** Closes what is not needed any more, if there is any; whatever an engine says to that concerns nobody now. */
@@ -175,12 +245,12 @@ final class Mover {
         }
     }
 
-    private HandoverReport report(String reason) {
+    private HandoverReport report(String problem) {
         return new HandoverReport(
                 plan.from.jar().version(),
                 plan.to.jar().version(),
-                reason.isEmpty() ? HandoverReport.Outcome.MOVED : HandoverReport.Outcome.FAILED,
-                reason.isEmpty() ? List.of() : List.of(reason),
+                problem.isEmpty() ? HandoverReport.Outcome.MOVED : HandoverReport.Outcome.FAILED,
+                problem.isEmpty() ? List.of() : List.of(problem),
                 attempt.stoppedNanos(),
                 save,
                 restore,

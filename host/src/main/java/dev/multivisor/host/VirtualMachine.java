@@ -213,54 +213,68 @@ public final class VirtualMachine implements AutoCloseable {
             boolean running = before == Phase.RUNNING;
             Residence source = home();
             source.engine().retain();
-            Handover attempt = new Handover(running ? source.cpus().size() : 0, patience.toNanos());
-            Mover.Subject subject = new Mover.Subject() {
-                @Override
-                public void kick() {
-                    if (running) {
-                        execution.kickAll();
-                    }
-                }
-
-                @Override
-                public boolean expected() {
-                    return execution.phase() == before;
-                }
-
-                @Override
-                public void commit(Machine machine) {
-                    Residence there = Residence.of(target, spec, machine);
-                    execution.moveTo(
-                            there,
-                            trial.isPositive() ? new Probation(VirtualMachine.this, there, trial, patience) : null);
-                }
-
-                @Override
-                public void left() {
-                    accounts.moved(
-                            target.jar().version(), work(), source.machine().statistics());
-                }
-            };
-            Mover.Plan plan =
-                    new Mover.Plan(source.engine(), source.spec(), source.machine(), target, spec, resources, patience);
-            Mover mover = new Mover(plan, attempt, subject, execution.lock);
-            if (running) {
-                execution.begin(attempt);
-            }
+            int cpus = running ? source.cpus().size() : 0;
+            Mover.Plan plan = new Mover.Plan(
+                    source.engine(), source.spec(), source.machine(), target, spec, resources, cpus, patience);
+            Mover mover = new Mover(plan, new HandoverSubject(before, target, spec, patience, trial), execution.lock);
             try {
                 return mover.run(settings.name);
             } finally {
-                execution.end(attempt);
-                if (attempt.committed()) {
+                execution.endHandover();
+                if (mover.committed()) {
+                    accounts.moved(
+                            target.jar().version(), work(), source.machine().statistics());
                     execution.probation().ifPresent(Probation::start);
                     forgetOrigin();
                     origin = new Origin(source.engine(), source.spec());
                 } else {
                     source.engine().release();
                 }
+                mover.discard(settings.name);
             }
         } finally {
             control.unlock();
+        }
+    }
+
+    /** This machine in a handover. */
+    private final class HandoverSubject implements Mover.Subject {
+        private final Phase before;
+        private final LoadedEngine target;
+        private final MachineSpec spec;
+        private final Duration patience;
+        private final Duration trial;
+
+        HandoverSubject(Phase before, LoadedEngine target, MachineSpec spec, Duration patience, Duration trial) {
+            this.before = before;
+            this.target = target;
+            this.spec = spec;
+            this.patience = patience;
+            this.trial = trial;
+        }
+
+        @Override
+        public void begin(Handover attempt) {
+            if (before == Phase.RUNNING) {
+                execution.beginHandover(attempt);
+            }
+        }
+
+        @Override
+        public boolean expected() {
+            return execution.phase() == before;
+        }
+
+        @Override
+        public void commit(Machine machine) {
+            Residence there = Residence.of(target, spec, machine);
+            execution.moveTo(
+                    there, trial.isPositive() ? new Probation(VirtualMachine.this, there, trial, patience) : null);
+        }
+
+        @Override
+        public void replaceThread(int cpu) {
+            execution.replaceThread(cpu);
         }
     }
 
