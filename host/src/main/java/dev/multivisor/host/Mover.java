@@ -20,7 +20,12 @@ final class Mover {
     /** How long it may take until the vCPUs are asked to come out: the stand-in's first moves may be slow. */
     private static final Duration PREPARATION = Duration.ofSeconds(5);
 
-    /** For how long the stand-in is moved: code and data that are in no cache cost several times as much. */
+    /**
+     * How often the stand-in is moved, and for how long at the most: code and data that are in no cache cost several
+     * times as much. No more than needed, because it makes garbage, and to collect that stops the guest too.
+     */
+    private static final int WARMING = 6;
+
     private static final long WARMING_NANOS = 3_000_000L;
 
     /** How long vCPUs may take to come out before they count as lost; longer than any patience with a pause. */
@@ -148,11 +153,12 @@ final class Mover {
         try {
             step = "rehearsing on engine " + plan.to.jar().version();
             standIn = new StandIn(plan.from, plan.machineSpec, plan.to, plan.spec);
-            standIn.warm(WARMING_NANOS);
+            standIn.warm(WARMING, WARMING_NANOS);
             step = "gathering the vCPUs";
             prepared = true;
             subject.begin(attempt);
-            if (attempt.claim()) {
+            // A mover that waits takes the processor from a vCPU that has to come out, if there are not more of them.
+            if (plan.cpus < Runtime.getRuntime().availableProcessors() && attempt.claim()) {
                 transfer();
             }
         } catch (EngineException | HostException e) {

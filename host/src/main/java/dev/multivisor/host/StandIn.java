@@ -6,6 +6,7 @@ import dev.multivisor.api.Machine;
 import dev.multivisor.api.MachineSpec;
 import dev.multivisor.api.Resources;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * A machine that stands in for another one when a move is rehearsed: of the same specification, with the built-in
@@ -46,22 +47,34 @@ final class StandIn implements AutoCloseable {
 
     /** Moves it from the target back to the source, if there is a way back from there. */
     void back(Machine there) {
+        backHome(there).ifPresent(Machine::close);
+    }
+
+    /** Moves one on the target to the source, and there again. */
+    void thereAndBack(Machine there) {
+        backHome(there).ifPresent(home -> {
+            to.engine().restore(toSpec, home.save(to.info().state()), resources).close();
+            home.close();
+        });
+    }
+
+    private Optional<Machine> backHome(Machine there) {
         byte[] state;
         try {
             state = there.save(from.info().state());
         } catch (EngineException e) {
-            // There is none; a rollback says so.
-            return;
+            // There is no way back; a rollback says so.
+            return Optional.empty();
         }
-        from.engine().restore(spec, state, resources).close();
+        return Optional.of(from.engine().restore(spec, state, resources));
     }
 
-    /** Moves it to the target again and again, for so long, but once at least. */
-    void warm(long nanos) {
+    /** Moves it to the target some times, but for so long at the most. */
+    void warm(int times, long nanos) {
         long end = System.nanoTime() + nanos;
-        do {
+        for (int n = 0; n < times && (n == 0 || System.nanoTime() < end); n++) {
             there().close();
-        } while (System.nanoTime() < end);
+        }
     }
 
     /** Leaves the memory mapped: a vCPU that hangs in the target may still use it. */
