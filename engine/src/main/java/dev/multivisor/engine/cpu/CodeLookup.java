@@ -28,7 +28,9 @@ final class CodeLookup {
 
     private final Cpu cpu;
     private final BlockCache cache;
-    private final Block[] jumps = NO_JUMPS.clone();
+
+    /** The jump cache. Its own from the first entry on: a handover builds a machine while the guest stands still. */
+    private Block[] jumps = NO_JUMPS;
 
     /** Counts reloads of CS to another base or limit outside 64-bit mode, which change the context too. */
     private int codeSegments;
@@ -85,6 +87,9 @@ final class CodeLookup {
         if (block.physical >= 0) {
             block.linear = linear;
             block.context = context;
+            if (jumps == NO_JUMPS) {
+                jumps = NO_JUMPS.clone();
+            }
             jumps[slot] = block;
         }
         return block;

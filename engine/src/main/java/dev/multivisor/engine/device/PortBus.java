@@ -8,10 +8,12 @@ import java.util.concurrent.atomic.AtomicReferenceArray;
  */
 public final class PortBus implements PortHandler {
     private static final int PORTS = 1 << 16;
+    private static final int PAGE = 1 << 8;
 
     private record Claim(PortHandler handler, int first, int last, int width) {}
 
-    private final AtomicReferenceArray<Claim> claims = new AtomicReferenceArray<>(PORTS);
+    /** Ports by their upper and then their lower byte; no page where nobody claims any. Building one takes time. */
+    private final AtomicReferenceArray<AtomicReferenceArray<Claim>> pages = new AtomicReferenceArray<>(PAGE);
 
     /** Claims ports for a device whose registers are bytes. */
     public void map(int first, int count, PortHandler handler) {
@@ -29,27 +31,41 @@ public final class PortBus implements PortHandler {
             throw new IllegalArgumentException(String.format("ports 0x%x + %d, width %d", first, count, width));
         }
         for (int port = first; port < first + count; port++) {
-            if (claims.get(port) != null) {
+            if (claim(port) != null) {
                 throw new IllegalArgumentException(String.format("port 0x%x is taken", port));
             }
         }
         Claim claim = new Claim(handler, first, first + count - 1, width);
         for (int port = first; port < first + count; port++) {
-            claims.set(port, claim);
+            set(port, claim);
         }
+    }
+
+    private Claim claim(int port) {
+        AtomicReferenceArray<Claim> page = pages.getAcquire(port / PAGE);
+        return page == null ? null : page.getAcquire(port % PAGE);
+    }
+
+    private void set(int port, Claim claim) {
+        AtomicReferenceArray<Claim> page = pages.get(port / PAGE);
+        if (page == null) {
+            page = new AtomicReferenceArray<>(PAGE);
+            pages.set(port / PAGE, page);
+        }
+        page.set(port % PAGE, claim);
     }
 
     /** Gives ports back. */
     public synchronized void unmap(int first, int count) {
         for (int port = first; port < first + count; port++) {
-            claims.set(port, null);
+            set(port, null);
         }
     }
 
     /** Whether none of these ports is claimed. */
     public synchronized boolean free(int first, int count) {
         for (int port = first; port < first + count; port++) {
-            if (port >= PORTS || claims.get(port) != null) {
+            if (port >= PORTS || claim(port) != null) {
                 return false;
             }
         }
@@ -58,7 +74,7 @@ public final class PortBus implements PortHandler {
 
     @Override
     public int in(int port, int size) {
-        Claim claim = claims.getAcquire(port & 0xffff);
+        Claim claim = claim(port & 0xffff);
         if (claim != null && size <= claim.width && (port & 0xffff) + size - 1 <= claim.last) {
             return claim.handler.in(port & 0xffff, size) & mask(size);
         }
@@ -72,7 +88,7 @@ public final class PortBus implements PortHandler {
 
     @Override
     public void out(int port, int size, int value) {
-        Claim claim = claims.getAcquire(port & 0xffff);
+        Claim claim = claim(port & 0xffff);
         if (claim != null && size <= claim.width && (port & 0xffff) + size - 1 <= claim.last) {
             claim.handler.out(port & 0xffff, size, value & mask(size));
         } else if (size > 1) {
