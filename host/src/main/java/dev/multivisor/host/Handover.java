@@ -185,7 +185,7 @@ final class Handover {
     /** Waits until every vCPU that arrived has gone on, so that {@link #stoppedNanos} is final. */
     void awaitDeparture(long limitNanos) {
         long start = System.nanoTime();
-        while (departed.get() < arrived.get() && System.nanoTime() - start < limitNanos) {
+        while ((!decided() || departed.get() < arrived.get()) && System.nanoTime() - start < limitNanos) {
             LockSupport.parkNanos(20_000);
         }
     }

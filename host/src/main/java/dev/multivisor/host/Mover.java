@@ -161,6 +161,8 @@ final class Mover {
             if (plan.cpus < Runtime.getRuntime().availableProcessors() && attempt.claim()) {
                 transfer();
             }
+            // Tidying up is for later: the vCPUs need the processor now.
+            attempt.awaitDeparture(DEPARTURE_NANOS);
         } catch (EngineException | HostException e) {
             reason = e.getMessage();
         } catch (Throwable e) {
