@@ -50,7 +50,7 @@ prepare() {
     kernel=$folder/vmlinuz
     elf=$target/vmlinux
     tree=$target/initramfs
-    mkdir -p "$tree/bin" "$tree/proc"
+    mkdir -p "$tree/bin" "$tree/proc" "$tree/dev"
     cp "$folder/busybox" "$tree/bin/busybox"
     cp "$bench/src/guest/init" "$tree/init"
     local program
@@ -59,7 +59,7 @@ prepare() {
     done
     initramfs=$target/initramfs.cpio
     # The image's busybox is linked statically, so it is the host's cpio too.
-    (cd "$tree" && printf '%s\n' init bin bin/busybox bin/compute bin/heartbeat proc \
+    (cd "$tree" && printf '%s\n' init bin bin/busybox bin/compute bin/heartbeat dev proc \
         | "$folder/busybox" cpio -o -H newc --quiet) >"$initramfs" || fail "the initramfs cannot be written"
     "$root/multivisor" --version >/dev/null
 }

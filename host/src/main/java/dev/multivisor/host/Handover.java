@@ -31,8 +31,8 @@ final class Handover {
         ABANDONED
     }
 
-    /** How long the vCPU that arrived last waits for the mover: it takes some hundred nanoseconds, if it runs. */
-    private static final long CLAIM_NANOS = 20_000;
+    /** How long the vCPU that arrived last waits for the mover, which needs a fraction of the time for the rest. */
+    private static final long CLAIM_NANOS = 100_000;
 
     /**
      * How long a waiting thread looks again and again before it parks, because a wake-up costs some 50 µs. It yields

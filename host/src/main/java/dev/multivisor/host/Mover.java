@@ -153,6 +153,7 @@ final class Mover {
         try {
             step = "rehearsing on engine " + plan.to.jar().version();
             standIn = new StandIn(plan.from, plan.machineSpec, plan.to, plan.spec);
+            YoungSpace.makeRoom();
             standIn.warm(WARMING, WARMING_NANOS);
             step = "gathering the vCPUs";
             prepared = true;
