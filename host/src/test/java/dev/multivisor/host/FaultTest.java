@@ -47,9 +47,10 @@ class FaultTest {
             cells.add(() -> cell("source: format", "1-format-" + kind, "2.0", Duration.ZERO));
             cells.add(() -> cell("target: check", "1.0", "2-check-" + kind, Duration.ZERO));
             cells.add(() -> cell("target: restore, rehearsed", "1.0", "2-restore-" + kind, Duration.ofMillis(50)));
-            cells.add(() -> cell("source: save", "1-save-" + kind, "2.0", Duration.ZERO));
-            cells.add(() -> cell("target: restore", "1.0", "2-restore-" + kind, Duration.ZERO));
-            cells.add(() -> cell("source: close", "1-close-" + kind, "2.0", Duration.ZERO));
+            cells.add(() -> cell("source: save", "1-save-" + kind + "-real", "2.0", Duration.ZERO));
+            cells.add(() -> cell("target: restore", "1.0", "2-restore-" + kind + "-real", Duration.ZERO));
+            cells.add(() -> cell("source: save, of the stand-in", "1-save-" + kind, "2.0", Duration.ZERO));
+            cells.add(() -> cell("source: close", "1-close-" + kind + "-real", "2.0", Duration.ZERO));
         }
         for (String kind : List.of("throws", "refuses", "exhausts", "stalls")) {
             cells.add(() -> cell("target: run, on probation", "1.0", "2-run-" + kind, Duration.ZERO));
@@ -61,13 +62,13 @@ class FaultTest {
             }
         }
         report(table);
-        assertEquals(6 * KINDS.size() + 4, table.size());
+        assertEquals(7 * KINDS.size() + 4, table.size());
         assertAll(table.stream().flatMap(cell -> cell.checks.stream()));
     }
 
     private Cell cell(String step, String from, String to, Duration rehearsal) throws Exception {
         boolean onProbation = to.startsWith("2-run");
-        String kind = (from + to).replaceAll("^.*-", "").replaceAll("[0-9.]+$", "");
+        String kind = (from + to).replaceAll("-real", "").replaceAll("^.*-", "").replaceAll("[0-9.]+$", "");
         LoadedEngine source = load(from);
         LoadedEngine target = load(to);
         List<MachineEvent> events = new CopyOnWriteArrayList<>();

@@ -156,7 +156,7 @@ class VirtualMachineTest {
     static VirtualMachine.Settings settings(int cpus, Map<String, String> parameters) {
         StreamConsole console = new StreamConsole(List.of());
         return new VirtualMachine.Settings(
-                "test", 16 << 20, new MachineSpec(cpus, "x86-64-v2", parameters), console, console);
+                "test", 32 << 20, new MachineSpec(cpus, "x86-64-v2", parameters), console, console);
     }
 
     static Boot boot() {
