@@ -47,7 +47,7 @@ class UpgradeAllTest {
         EngineCatalog shipped = EngineCatalog.of(List.of(engines));
         oldest = shipped.engines().getFirst();
         newest = shipped.newest();
-        FaultyEngine.of(newest.path(), BAD, FaultyEngine.Place.RUN, folder);
+        FaultyEngine.of(newest.path(), BAD, FaultyEngine.Fault.RUN, folder);
         host = new MachineHost(() -> EngineCatalog.of(List.of(engines, folder)));
         StreamConsole nowhere = new StreamConsole(List.of());
         for (int n = 0; n < MACHINES; n++) {
