@@ -41,6 +41,9 @@ final class Handover {
     private static final long SPIN_NANOS = 1_000_000;
 
     private final int cpus;
+    /** Whether there is a processor for the mover beside the vCPUs' ones. */
+    private final boolean spare;
+
     private final long patienceNanos;
     private final Runnable transfer;
     private final AtomicInteger arrived = new AtomicInteger();
@@ -61,6 +64,7 @@ final class Handover {
      */
     Handover(int cpus, long patienceNanos, Runnable transfer) {
         this.cpus = cpus;
+        spare = cpus < Runtime.getRuntime().availableProcessors();
         this.patienceNanos = patienceNanos;
         this.transfer = transfer;
         waiting = new AtomicReferenceArray<>(cpus);
@@ -99,7 +103,7 @@ final class Handover {
     /** Whether the last vCPU is to carry the machine over. */
     private boolean claimed(int cpu) {
         long start = System.nanoTime();
-        long wait = cpus < Runtime.getRuntime().availableProcessors() ? CLAIM_NANOS : 0;
+        long wait = spare ? CLAIM_NANOS : 0;
         while (System.nanoTime() - start < wait) {
             if (carrier.get() != Carrier.NONE || outcome.get() != Outcome.OPEN) {
                 return false;
@@ -119,8 +123,14 @@ final class Handover {
 
     // ---- Whoever carries the machine over ----
 
-    /** Waits until every vCPU has arrived; whether the caller, the mover, is to carry the machine over then. */
+    /**
+     * Waits until every vCPU has arrived; whether the caller, the mover, is to carry the machine over then. Without a
+     * processor to spare it does not even wait: it would take one from a vCPU that has to come out.
+     */
     boolean claim() {
+        if (!spare) {
+            return false;
+        }
         while (arrived.get() < cpus) {
             if (outcome.get() != Outcome.OPEN) {
                 return false;

@@ -158,8 +158,7 @@ final class Mover {
             step = "gathering the vCPUs";
             prepared = true;
             subject.begin(attempt);
-            // A mover that waits takes the processor from a vCPU that has to come out, if there are not more of them.
-            if (plan.cpus < Runtime.getRuntime().availableProcessors() && attempt.claim()) {
+            if (attempt.claim()) {
                 transfer();
             }
             // Tidying up is for later: the vCPUs need the processor now.
