@@ -2,6 +2,7 @@ package dev.multivisor.it;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import dev.multivisor.api.Boot;
 import dev.multivisor.api.Exit;
@@ -22,6 +23,8 @@ import dev.multivisor.images.Image;
 import dev.multivisor.images.Images;
 import dev.multivisor.images.Initramfs;
 import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -98,12 +101,22 @@ class ReleasePairsTest {
             }
         }
         Path missing = FOLDER.resolve("missing.txt");
+        // Only where whoever called the build said that it may go on without releases.
+        assumeFalse(Files.exists(missing), () -> "SKIPPED: " + read(missing));
         List<String> there = ENGINES.engines().stream()
                 .filter(engine -> !engine.commit().isEmpty())
                 .map(EngineJar::version)
                 .toList();
-        assertEquals(known, there, Files.exists(missing) ? Files.readString(missing) : "");
+        assertEquals(known, there);
         assertEquals("", ENGINES.newest().commit(), "the working tree's engine is newer than every release");
+    }
+
+    private static String read(Path file) {
+        try {
+            return Files.readString(file).strip();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     @ParameterizedTest(allowZeroInvocations = true)
