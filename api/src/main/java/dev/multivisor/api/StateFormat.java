@@ -10,7 +10,7 @@ import java.util.TreeSet;
  * another one writes, before anything is touched.
  *
  * @param sections by kind, such as {@code localApic}, the version of that part of the state, from 1 up
- * @param features names of what a guest can have beyond the first engine's machine, such as {@code erms}; a machine
+ * @param features names of what a guest can have beyond the first engine's machine, such as {@code sha}; a machine
  *     has only those that its owner turned on at its creation
  */
 public record StateFormat(Map<String, Integer> sections, Set<String> features) {

@@ -71,6 +71,7 @@ final class GuestRun implements EscapeKeys.Actions {
         this.plan = plan;
         this.host = host;
         this.engine = host.lease(engine);
+        StartUp.reached("engine");
         this.spec = plan.spec;
         this.err = err;
         sinks.add(new FileOutputStream(FileDescriptor.out));

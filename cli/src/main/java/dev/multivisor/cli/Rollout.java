@@ -277,7 +277,7 @@ final class Rollout {
             }
             if (now.guestNanos() < last.guestNanos()) {
                 problem = "the guest was started anew";
-            } else if (!now.phase().equals("running")) {
+            } else if (!now.phase().equals(start.phase())) {
                 problem = "the guest has " + now.phase();
             } else if (!now.engine().equals(engine)) {
                 problem = "it went back to engine " + now.engine() + " by itself";
@@ -285,7 +285,8 @@ final class Rollout {
                 problem = "the guest's kernel panicked: " + now.panic().get();
             }
             last = now;
-            for (int n = 0; n < moved.length && problem.isEmpty(); n++) {
+            // One that is paused stands still by right.
+            for (int n = 0; n < moved.length && problem.isEmpty() && now.phase().equals("running"); n++) {
                 MachineView.Cpu cpu = now.cpus().get(n);
                 long time = System.nanoTime();
                 if (cpu.waiting() || cpu.instructions() != instructions[n]) {
