@@ -5,28 +5,28 @@ package dev.multivisor.engine.cpu;
  * after inlining; operands may carry anything above their size, and so may results. Flags are left in the lazy
  * form that {@link Cpu} documents. Undefined flags are what current processors leave where that is as cheap.
  */
-final class Alu {
+public final class Alu {
     /** The two top carries, from which CF and OF come. */
     private static final long TOP = 3L << 62;
 
     private Alu() {}
 
-    static long add(Cpu cpu, long a, long b, int shift) {
+    public static long add(Cpu cpu, long a, long b, int shift) {
         long sum = a + b;
         return carried(cpu, sum, a & b | (a | b) & ~sum, shift);
     }
 
-    static long adc(Cpu cpu, long a, long b, int shift) {
+    public static long adc(Cpu cpu, long a, long b, int shift) {
         long sum = a + b + (cpu.flagAux >>> 63);
         return carried(cpu, sum, a & b | (a | b) & ~sum, shift);
     }
 
-    static long sub(Cpu cpu, long a, long b, int shift) {
+    public static long sub(Cpu cpu, long a, long b, int shift) {
         long difference = a - b;
         return carried(cpu, difference, ~a & b | (~a | b) & difference, shift);
     }
 
-    static long sbb(Cpu cpu, long a, long b, int shift) {
+    public static long sbb(Cpu cpu, long a, long b, int shift) {
         long difference = a - b - (cpu.flagAux >>> 63);
         return carried(cpu, difference, ~a & b | (~a | b) & difference, shift);
     }
@@ -38,22 +38,22 @@ final class Alu {
     }
 
     /** Flags of AND, OR, XOR and TEST. */
-    static long logic(Cpu cpu, long result, int shift) {
+    public static long logic(Cpu cpu, long result, int shift) {
         cpu.flagResult = result << shift >> shift;
         cpu.flagAux = 0;
         return result;
     }
 
-    static long neg(Cpu cpu, long a, int shift) {
+    public static long neg(Cpu cpu, long a, int shift) {
         return sub(cpu, 0, a, shift);
     }
 
-    static long inc(Cpu cpu, long a, int shift) {
+    public static long inc(Cpu cpu, long a, int shift) {
         long sum = a + 1;
         return carryKept(cpu, sum, a & ~sum, shift);
     }
 
-    static long dec(Cpu cpu, long a, int shift) {
+    public static long dec(Cpu cpu, long a, int shift) {
         long difference = a - 1;
         return carryKept(cpu, difference, ~a & difference, shift);
     }
@@ -69,11 +69,11 @@ final class Alu {
     // ---- Shifts and rotates: counts are already masked to 5 or 6 bits ----
 
     /** The mask of a shift count for an operand of some bytes. */
-    static int countMask(int shift) {
+    public static int countMask(int shift) {
         return shift == 0 ? 63 : 31;
     }
 
-    static long shl(Cpu cpu, long a, int count, int shift) {
+    public static long shl(Cpu cpu, long a, int count, int shift) {
         if (count == 0) {
             return a;
         }
@@ -84,7 +84,7 @@ final class Alu {
         return result >>> shift;
     }
 
-    static long shr(Cpu cpu, long a, int count, int shift) {
+    public static long shr(Cpu cpu, long a, int count, int shift) {
         if (count == 0) {
             return a;
         }
@@ -94,7 +94,7 @@ final class Alu {
         return result;
     }
 
-    static long sar(Cpu cpu, long a, int count, int shift) {
+    public static long sar(Cpu cpu, long a, int count, int shift) {
         if (count == 0) {
             return a;
         }
@@ -113,7 +113,7 @@ final class Alu {
         cpu.flagAux = carry | carry >>> 1 ^ (top ^ top << 1) >>> 1 & 1L << 62;
     }
 
-    static long rol(Cpu cpu, long a, int count, int shift) {
+    public static long rol(Cpu cpu, long a, int count, int shift) {
         if (count == 0) {
             return a;
         }
@@ -126,7 +126,7 @@ final class Alu {
         return result;
     }
 
-    static long ror(Cpu cpu, long a, int count, int shift) {
+    public static long ror(Cpu cpu, long a, int count, int shift) {
         if (count == 0) {
             return a;
         }
@@ -139,7 +139,7 @@ final class Alu {
         return result;
     }
 
-    static long rcl(Cpu cpu, long a, int count, int shift) {
+    public static long rcl(Cpu cpu, long a, int count, int shift) {
         int bits = 64 - shift;
         int n = bits < 32 ? count % (bits + 1) : count;
         if (n == 0) {
@@ -153,7 +153,7 @@ final class Alu {
         return result;
     }
 
-    static long rcr(Cpu cpu, long a, int count, int shift) {
+    public static long rcr(Cpu cpu, long a, int count, int shift) {
         int bits = 64 - shift;
         int n = bits < 32 ? count % (bits + 1) : count;
         if (n == 0) {
@@ -173,7 +173,7 @@ final class Alu {
         cpu.flagAux = cpu.flagAux & ~TOP | cf | (cf ^ overflow & Long.MIN_VALUE) >>> 1;
     }
 
-    static long shld(Cpu cpu, long a, long b, int count, int shift) {
+    public static long shld(Cpu cpu, long a, long b, int count, int shift) {
         if (count == 0) {
             return a;
         }
@@ -197,7 +197,7 @@ final class Alu {
         return result;
     }
 
-    static long shrd(Cpu cpu, long a, long b, int count, int shift) {
+    public static long shrd(Cpu cpu, long a, long b, int count, int shift) {
         if (count == 0) {
             return a;
         }
@@ -223,13 +223,13 @@ final class Alu {
     // ---- Multiplication and division ----
 
     /** Flags of MUL and IMUL: CF and OF together; the others, undefined, as the low half says. */
-    static void productFlags(Cpu cpu, long low, boolean overflow, int shift) {
+    public static void productFlags(Cpu cpu, long low, boolean overflow, int shift) {
         cpu.flagResult = low << shift >> shift;
         cpu.flagAux = overflow ? Long.MIN_VALUE : 0;
     }
 
     /** IMUL with a truncated product. */
-    static long imul(Cpu cpu, long a, long b, int shift) {
+    public static long imul(Cpu cpu, long a, long b, int shift) {
         long x = a << shift >> shift;
         long y = b << shift >> shift;
         long product = x * y;
@@ -241,13 +241,13 @@ final class Alu {
     // ---- Bits ----
 
     /** Sets CF; OF and the others stay. */
-    static void setCarry(Cpu cpu, long carry) {
+    public static void setCarry(Cpu cpu, long carry) {
         long flip = (cpu.flagAux >>> 63 ^ carry) & 1;
         cpu.flagAux ^= flip << 63 | flip << 62;
     }
 
     /** CRC32 (the Castagnoli polynomial, bits reflected) of some bytes. */
-    static long crc32c(long crc, long data, int size) {
+    public static long crc32c(long crc, long data, int size) {
         int value = (int) crc;
         for (int n = 0; n < size; n++) {
             value = value >>> 8 ^ CRC32C[(value ^ (int) (data >>> 8 * n)) & 0xff];

@@ -1,5 +1,8 @@
 package dev.multivisor.engine.cpu;
 
+import java.util.ArrayList;
+import java.util.List;
+
 /**
  * A run of decoded instructions that is entered at its start and left at its end. It stays in one page, but
  * for a single instruction that begins in one and ends in the next.
@@ -37,6 +40,24 @@ final class Block {
     /** Next one in its cache's list. */
     Block chain;
 
+    /**
+     * How often it was interpreted. At {@link CodeCompiler#threshold} the interpreter's loop is left before it; below zero
+     * that is not wanted for long.
+     */
+    int heat;
+
+    /** How many versions of a region that begins with it were asked for. */
+    int versions;
+
+    /** Its bytes were written: nobody may use it any more. */
+    boolean dropped;
+
+    /** The region that begins with it and has compiled code. */
+    Region region;
+
+    /** All regions with compiled code that it is part of. */
+    List<Region> regions = List.of();
+
     Block(Step first, long physical, long second, int length, int count, int codeSize) {
         this.first = first;
         this.physical = physical;
@@ -56,14 +77,26 @@ final class Block {
     /** Makes it unreachable, and leaves it before the next instruction if it is being executed. */
     void drop() {
         context = -1;
+        dropped = true;
         for (Step s = first; s != null; s = s.following) {
             s.code = Hot.EXIT;
             // Blocks that are dropped must not keep others from being collected.
             s.likely = NONE;
             s.other = NONE;
+            s.more = Step.NONE;
         }
         if (single != null) {
             single.drop();
         }
+        for (Region r : List.copyOf(regions)) {
+            r.invalidate();
+        }
+    }
+
+    void add(Region r) {
+        if (regions.isEmpty()) {
+            regions = new ArrayList<>(1);
+        }
+        regions.add(r);
     }
 }

@@ -227,6 +227,7 @@ final class BlockCache {
         if (page == null) {
             return;
         }
+        cpu.leave = true;
         int first = Math.max(0, ((int) physical & 4095) - MAX_BYTES) >>> 6;
         int last = Math.min(63, ((int) physical & 4095) + size - 1 >>> 6);
         for (int granule = first; granule <= last; granule++) {
@@ -278,6 +279,7 @@ final class BlockCache {
 
     /** Drops everything. */
     void clear() {
+        cpu.leave = true;
         frames.forEach((frame, page) -> {
             for (Block head : page.granules) {
                 for (Block b = head; b != null; b = b.chain) {

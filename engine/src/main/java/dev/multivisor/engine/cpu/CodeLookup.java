@@ -98,8 +98,7 @@ final class CodeLookup {
     /** The block that follows a last step, linked to it for the next time. */
     Block follow(Step last, long linear) {
         Block next = find(linear);
-        last.other = last.likely;
-        last.likely = next;
+        last.followed(next);
         return next;
     }
 }

@@ -67,7 +67,7 @@ public final class ControlInstructions {
     }
 
     /** A branch target in 64-bit mode; #GP(0) if it is not canonical. */
-    static long canonical(Cpu cpu, long target) {
+    public static long canonical(Cpu cpu, long target) {
         if (target << 16 >> 16 != target) {
             throw cpu.fault(CpuFault.GP);
         }

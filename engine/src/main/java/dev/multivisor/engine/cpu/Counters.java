@@ -22,6 +22,9 @@ public final class Counters {
     /** Blocks of instructions that were decoded, and those that were dropped because their bytes were written. */
     public long blocksDecoded, codeInvalidations;
 
+    /** Instructions executed by compiled code, and regions that were compiled or found compiled. */
+    public long compiledInstructions, compiledRegions;
+
     /** Adds all by name. */
     public void addTo(Map<String, Long> sums) {
         sums.merge("portReads", portReads, Long::sum);
@@ -35,5 +38,7 @@ public final class Counters {
         sums.merge("tlbMisses", tlbMisses, Long::sum);
         sums.merge("blocksDecoded", blocksDecoded, Long::sum);
         sums.merge("codeInvalidations", codeInvalidations, Long::sum);
+        sums.merge("compiledInstructions", compiledInstructions, Long::sum);
+        sums.merge("compiledRegions", compiledRegions, Long::sum);
     }
 }

@@ -209,6 +209,12 @@ public final class Cpu {
      */
     public boolean torn;
 
+    /**
+     * Compiled code has to be left after the instruction being executed: code was dropped, or a page's writes are no
+     * longer fast. Set by the vCPU's own thread.
+     */
+    public boolean leave;
+
     public final Counters counters = new Counters();
 
     public final Mmu mmu;
@@ -217,8 +223,11 @@ public final class Cpu {
 
     private final CpuFault fault = new CpuFault();
 
-    /** Not zero: the loop must return at the next instruction boundary that ends a block. See {@link #interrupt}. */
-    private int attention;
+    /**
+     * Not zero: the loop must return at the next instruction boundary that ends a block. See {@link #interrupt}. Public
+     * for compiled code, which reads it as it is: the budget bounds for how long the JVM may not look.
+     */
+    public int attention;
 
     private static final VarHandle ATTENTION, INSTRUCTIONS;
 

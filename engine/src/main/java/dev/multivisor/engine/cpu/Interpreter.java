@@ -21,6 +21,10 @@ public final class Interpreter {
     private final Cpu cpu;
     private final BlockCache cache;
     private final CodeLookup lookup;
+    private final Regions regions;
+
+    /** The heat at which the loop is left before a block. */
+    private final int hot;
 
     /** {@link #loop} ends when so many instructions are done. */
     private long end;
@@ -30,9 +34,20 @@ public final class Interpreter {
 
     /** An interpreter for a vCPU of the machine whose code pages are given. */
     public Interpreter(Cpu cpu, CodePages pages) {
+        this(cpu, pages, CodeCompiler.NONE, false);
+    }
+
+    /**
+     * An interpreter that has hot code compiled.
+     *
+     * @param ordered whether other vCPUs may see in which order memory is accessed
+     */
+    public Interpreter(Cpu cpu, CodePages pages, CodeCompiler compiler, boolean ordered) {
         this.cpu = cpu;
         cache = new BlockCache(cpu, pages);
         lookup = new CodeLookup(cpu, cache);
+        regions = new Regions(cpu, lookup, cache, compiler, ordered);
+        hot = regions.threshold;
     }
 
     /**
@@ -60,6 +75,7 @@ public final class Interpreter {
         cache.enter();
         try {
             cpu.mmu.handleRequests();
+            regions.install();
             unfinished = false;
             while (cpu.instructions < end && !cpu.halted && !cpu.attention() && !unfinished) {
                 advance(end, reserve);
@@ -91,6 +107,9 @@ public final class Interpreter {
         try {
             lookup.refresh();
             Block block = lookup.find(cpu.r[RIP] + lookup.codeBase);
+            if (block.heat >= hot && regions.run(block, end, reserve != 0)) {
+                return;
+            }
             if (reserve != 0 && block.count > end - cpu.instructions) {
                 block = cache.single(block);
             }
@@ -536,6 +555,9 @@ public final class Interpreter {
                         s = null;
                         next = lookup.follow(last, linear);
                     }
+                }
+                if (++next.heat >= hot) {
+                    return;
                 }
                 s = next.first;
             }

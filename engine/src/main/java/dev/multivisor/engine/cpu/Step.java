@@ -1,6 +1,7 @@
 package dev.multivisor.engine.cpu;
 
 import dev.multivisor.engine.isa.Instruction;
+import java.util.Arrays;
 
 /**
  * An instruction of a block as the interpreter's loop wants it: what it needs of the decoded instruction in little
@@ -32,6 +33,12 @@ final class Step {
     /** Blocks that followed the last one. */
     Block likely = Block.NONE, other = Block.NONE;
 
+    /** More blocks that followed the last one, if that is an indirect jump. */
+    Block[] more = NONE;
+
+    static final Block[] NONE = {};
+    private static final int MOST = 12;
+
     Step(int code, Instruction i, int offset, int done) {
         this.code = code;
         this.done = done;
@@ -47,6 +54,28 @@ final class Step {
         condition = (byte) i.condition;
         displacement = i.displacement;
         immediate = i.immediate;
+    }
+
+    /** Notes a block that followed. */
+    void followed(Block next) {
+        if (code == Hot.JMP_R || code == Hot.JMP_M || code == Hot.RET) {
+            remember(other);
+        }
+        other = likely;
+        likely = next;
+    }
+
+    private void remember(Block block) {
+        if (block == Block.NONE || more.length == MOST) {
+            return;
+        }
+        for (Block known : more) {
+            if (known == block) {
+                return;
+            }
+        }
+        more = Arrays.copyOf(more, more.length + 1);
+        more[more.length - 1] = block;
     }
 
     /** The effective address in 64-bit mode, without the segment's base. RIP is stored, which it may be relative to. */

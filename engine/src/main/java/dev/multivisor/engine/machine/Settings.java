@@ -3,7 +3,9 @@ package dev.multivisor.engine.machine;
 import dev.multivisor.api.EngineException;
 import dev.multivisor.api.EngineParameter;
 import dev.multivisor.api.MachineSpec;
+import dev.multivisor.engine.cpu.CodeCompiler;
 import dev.multivisor.engine.cpu.CpuModel;
+import dev.multivisor.engine.jit.RegionCompiler;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -20,12 +22,13 @@ import java.util.stream.Collectors;
  * @param unpackOnHost whether a kernel is unpacked before it is started
  * @param sha whether the guest has the SHA extensions
  * @param slice instructions between two looks at the clock
+ * @param compiler what compiles hot guest code
  */
-record Settings(int cpus, boolean countedTime, boolean unpackOnHost, boolean sha, long slice) {
+record Settings(int cpus, boolean countedTime, boolean unpackOnHost, boolean sha, long slice, CodeCompiler compiler) {
     /** The feature that a machine with {@link #sha} has. */
     static final String SHA_FEATURE = "sha";
 
-    private static final String TIME = "time", PAYLOAD = "payload", SHA = "sha", SLICE = "slice";
+    private static final String TIME = "time", PAYLOAD = "payload", SHA = "sha", SLICE = "slice", COMPILE = "compile";
     private static final String ON = "on";
     private static final long LEAST_SLICE = 1000, MOST_SLICE = 10_000_000;
 
@@ -42,9 +45,7 @@ record Settings(int cpus, boolean countedTime, boolean unpackOnHost, boolean sha
                         ? Optional.of(is + "no number from " + LEAST_SLICE + " to " + MOST_SLICE)
                         : Optional.empty();
             }
-            return values.contains(value)
-                    ? Optional.empty()
-                    : Optional.of(is + "neither " + values.get(0) + " nor " + values.get(1));
+            return values.contains(value) ? Optional.empty() : Optional.of(is + "none of " + String.join(", ", values));
         }
     }
 
@@ -60,7 +61,14 @@ record Settings(int cpus, boolean countedTime, boolean unpackOnHost, boolean sha
             new Choice(
                     SLICE,
                     "instructions between two looks at the clock: " + LEAST_SLICE + " to " + MOST_SLICE,
-                    "10000"));
+                    "10000"),
+            new Choice(
+                    COMPILE,
+                    "which guest code is compiled: hot, off (none), or all (for tests)",
+                    "hot",
+                    "hot",
+                    "off",
+                    "all"));
 
     /** What a specification may set. */
     static List<EngineParameter> parameters() {
@@ -81,7 +89,16 @@ record Settings(int cpus, boolean countedTime, boolean unpackOnHost, boolean sha
                 values.get(TIME).equals("instructions"),
                 values.get(PAYLOAD).equals("host"),
                 values.get(SHA).equals(ON),
-                number(values.get(SLICE)));
+                number(values.get(SLICE)),
+                compiler(values.get(COMPILE)));
+    }
+
+    private static CodeCompiler compiler(String which) {
+        return switch (which) {
+            case "off" -> CodeCompiler.NONE;
+            case "all" -> RegionCompiler.immediate(0);
+            default -> RegionCompiler.shared();
+        };
     }
 
     /** What this engine cannot do, a line for each. */

@@ -42,7 +42,7 @@ public final class SoftMachine implements Machine {
         board = builder.apply(new Board.Wiring(new Control(), this::wake));
         board.cpus()
                 .forEach(cpu ->
-                        vcpus.add(new Vcpu(this, cpu, board.apic(cpu.number), board.codePages, settings.slice())));
+                        vcpus.add(new Vcpu(this, cpu, board.apic(cpu.number), board.codePages, settings)));
     }
 
     /**

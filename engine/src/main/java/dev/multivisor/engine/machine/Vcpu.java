@@ -60,12 +60,12 @@ final class Vcpu implements VirtualCpu {
     /** Set by {@link #wake}, unlike attention, which is also drawn to what can wait until the vCPU wakes up. */
     private volatile boolean woken;
 
-    Vcpu(SoftMachine machine, Cpu cpu, LocalApic apic, CodePages codePages, long slice) {
-        this.slice = slice;
+    Vcpu(SoftMachine machine, Cpu cpu, LocalApic apic, CodePages codePages, Settings settings) {
+        slice = settings.slice();
         this.machine = machine;
         this.cpu = cpu;
         this.apic = apic;
-        interpreter = new Interpreter(cpu, codePages);
+        interpreter = new Interpreter(cpu, codePages, settings.compiler(), settings.cpus() > 1);
         before = cpu.instructions;
         waiting = cpu.waitForSipi || cpu.halted;
     }

@@ -44,7 +44,7 @@ final class TestCpu {
             memory.store(handler, 1, 0xf4);
         }
         cpu = addCpu(0);
-        interpreter = new Interpreter(cpu, pages);
+        interpreter = new Interpreter(cpu, pages, TestCompiler.CHOSEN, false);
     }
 
     /** Another vCPU of the same machine in the same state. */

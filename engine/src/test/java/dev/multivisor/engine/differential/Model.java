@@ -7,6 +7,7 @@ import dev.multivisor.engine.cpu.CpuFault;
 import dev.multivisor.engine.cpu.CpuModel;
 import dev.multivisor.engine.cpu.CpuReset;
 import dev.multivisor.engine.cpu.Interpreter;
+import dev.multivisor.engine.cpu.TestCompiler;
 import dev.multivisor.engine.isa.Op;
 import dev.multivisor.engine.mmu.Mmu;
 import dev.multivisor.engine.mmu.PhysicalMemory;
@@ -82,7 +83,7 @@ final class Model {
         segment(Cpu.TR, TR, HIGH + TSS, 0x67, 0x8b);
         segment(Cpu.FS, 0, 0, 0, 0);
         segment(Cpu.GS, 0, TestCase.GS_BASE, 0, 0);
-        interpreter = new Interpreter(cpu, new CodePages(memory));
+        interpreter = new Interpreter(cpu, new CodePages(memory), TestCompiler.CHOSEN, false);
     }
 
     private void put(long address, long value) {

@@ -7,6 +7,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.multivisor.api.EngineException;
 import dev.multivisor.api.EngineParameter;
 import dev.multivisor.api.MachineSpec;
+import dev.multivisor.engine.cpu.CodeCompiler;
+import dev.multivisor.engine.jit.RegionCompiler;
 import dev.multivisor.api.StateFormat;
 import java.util.List;
 import java.util.Map;
@@ -32,15 +34,15 @@ class SettingsTest {
 
     @Test
     void whatIsNotSaidIsStandard() {
-        assertEquals(new Settings(2, false, true, false, 10_000), Settings.of(spec()));
+        assertEquals(new Settings(2, false, true, false, 10_000, RegionCompiler.shared()), Settings.of(spec()));
         Map<String, String> standards = new TreeMap<>();
         for (EngineParameter parameter : SoftMachine.parameters()) {
             standards.put(parameter.name(), parameter.standard());
         }
         assertEquals(Settings.of(spec()), Settings.of(new MachineSpec(2, "x86-64-v2", standards)));
         assertEquals(
-                new Settings(2, true, false, true, 1000),
-                Settings.of(spec("time", "instructions", "payload", "guest", "sha", "on", "slice", "1000")));
+                new Settings(2, true, false, true, 1000, CodeCompiler.NONE),
+                Settings.of(spec("time", "instructions", "payload", "guest", "sha", "on", "slice", "1000", "compile", "off")));
     }
 
     @ParameterizedTest

@@ -1,0 +1,27 @@
+package dev.multivisor.engine.cpu;
+
+import java.util.function.Consumer;
+
+/** Makes compiled code from regions of guest code. Thread-safe. */
+public interface CodeCompiler {
+    /** Compiles nothing. */
+    CodeCompiler NONE = new CodeCompiler() {
+        @Override
+        public int threshold() {
+            return Integer.MAX_VALUE;
+        }
+
+        @Override
+        public void compile(RegionSource source, Consumer<CompiledCode> done) {}
+    };
+
+    /** How often a block is interpreted before a region that begins with it is compiled. */
+    int threshold();
+
+    /**
+     * Compiles a region, now or later.
+     *
+     * @param done is given the result, by any thread; not called when there is none
+     */
+    void compile(RegionSource source, Consumer<CompiledCode> done);
+}

@@ -1,0 +1,222 @@
+package dev.multivisor.engine.cpu;
+
+import dev.multivisor.engine.mmu.PhysicalMemory;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.PriorityQueue;
+import java.util.Set;
+
+/**
+ * Chooses which blocks to compile together: from an entry, the hottest of those that were seen to follow, as far as
+ * there is room. Calls and returns are followed like jumps, so that small functions get compiled into their callers.
+ */
+final class RegionBuilder {
+    /** Instructions and pages of a region. HotSpot's compile time grows faster than the size of a method. */
+    private static final int MOST_INSTRUCTIONS = 500, MOST_PAGES = 8, MOST_BLOCKS = 150;
+
+    /** A block that is so many times colder than what is compiled is left out. */
+    private static final int COLDER = 32;
+
+    /** Offsets are 32-bit numbers in compiled code. */
+    private static final long FAR = 1L << 30;
+
+    /** A region to be compiled. */
+    record Plan(RegionSource source, Block[] blocks, Region.Page[] pages) {}
+
+    private record Candidate(Block block, long offset) {}
+
+    private final Cpu cpu;
+    private final PhysicalMemory memory;
+    private final boolean ordered;
+    private final int coldest;
+
+    RegionBuilder(Cpu cpu, boolean ordered, int threshold) {
+        coldest = threshold / COLDER;
+        this.cpu = cpu;
+        memory = cpu.mmu.memory();
+        this.ordered = ordered;
+    }
+
+    /** The region that begins with a block, or null if there is nothing in it to compile. */
+    Plan plan(Block entry) {
+        Map<Long, Block> chosen = choose(entry);
+        if (chosen.isEmpty()) {
+            return null;
+        }
+        List<Block> blocks = new ArrayList<>();
+        List<RegionSource.Part> parts = new ArrayList<>();
+        Map<Long, Region.Page> pages = new LinkedHashMap<>();
+        for (long offset : inOrder(entry, chosen)) {
+            Block block = chosen.get(offset);
+            blocks.add(block);
+            addPages(pages, entry.linear, offset, block);
+            parts.add(new RegionSource.Part(offset, bytes(block), targets(block, entry)));
+        }
+        return new Plan(
+                new RegionSource(parts, ordered),
+                blocks.toArray(Block[]::new),
+                pages.values().toArray(Region.Page[]::new));
+    }
+
+    private Map<Long, Block> choose(Block entry) {
+        Map<Long, Block> chosen = new HashMap<>();
+        Set<Long> pages = new HashSet<>();
+        Set<Long> seen = new HashSet<>();
+        PriorityQueue<Candidate> queue =
+                new PriorityQueue<>(Comparator.comparingInt((Candidate c) -> -warmth(c.block)));
+        queue.add(new Candidate(entry, 0));
+        seen.add(0L);
+        int instructions = 0;
+        while (!queue.isEmpty() && chosen.size() < MOST_BLOCKS) {
+            Candidate candidate = queue.remove();
+            Block block = candidate.block;
+            int count = usable(block).done();
+            if (count == 0 || instructions + count > MOST_INSTRUCTIONS && !chosen.isEmpty()) {
+                continue;
+            }
+            if (!pages.contains(block.linear >>> 12) && pages.size() == MOST_PAGES) {
+                continue;
+            }
+            pages.add(block.linear >>> 12);
+            chosen.put(candidate.offset, block);
+            instructions += count;
+            for (Block next : followers(block)) {
+                long offset = next.linear - entry.linear;
+                if (acceptable(next, offset) && seen.add(offset)) {
+                    queue.add(new Candidate(next, offset));
+                }
+            }
+        }
+        return chosen;
+    }
+
+    /** Blocks with compiled code are no longer counted: they are hot. */
+    private static int warmth(Block block) {
+        return block.regions.isEmpty() && block.heat >= 0 ? block.heat : Integer.MAX_VALUE;
+    }
+
+    private boolean acceptable(Block block, long offset) {
+        return block.codeSize == 64
+                && block.physical >= 0
+                && block.context != -1
+                && Math.abs(offset) < FAR
+                && warmth(block) >= coldest
+                && cpu.mmu.executable(block.linear, block.physical & -4096L)
+                && (block.second < 0 || cpu.mmu.executable((block.linear & -4096L) + 4096, block.second & -4096L));
+    }
+
+    /** How far a block can be compiled: instructions before one that the interpreter has to execute, and their bytes. */
+    private record Usable(int done, int bytes) {}
+
+    private static Usable usable(Block block) {
+        int done = 0;
+        int bytes = 0;
+        for (Step s = block.first; s != null && compilable(s); s = s.following) {
+            done = s.done;
+            bytes = s.next;
+        }
+        return new Usable(done, bytes);
+    }
+
+    private static boolean compilable(Step s) {
+        return switch (s.code) {
+            case Hot.EXIT, Hot.END, Hot.GENERAL_END, Hot.GENERAL_FALL, Hot.REPEATED, Hot.DEVICE -> false;
+            default -> true;
+        };
+    }
+
+    private static Step last(Block block) {
+        Step s = block.first;
+        while (s.following != null) {
+            s = s.following;
+        }
+        return s;
+    }
+
+    /** Blocks that were seen to follow, the last one first. None after an instruction that is the interpreter's. */
+    private static List<Block> followers(Block block) {
+        Step last = last(block);
+        List<Block> result = new ArrayList<>();
+        if (last.code != Hot.END && !compilable(last) || usable(block).done() != block.count) {
+            return result;
+        }
+        add(result, last.likely);
+        add(result, last.other);
+        for (Block more : last.more) {
+            add(result, more);
+        }
+        return result;
+    }
+
+    private static void add(List<Block> list, Block block) {
+        if (block != Block.NONE && !list.contains(block)) {
+            list.add(block);
+        }
+    }
+
+    /** Depth first along what is likely, so that code is laid out as it is mostly executed. */
+    private static List<Long> inOrder(Block entry, Map<Long, Block> chosen) {
+        List<Long> order = new ArrayList<>();
+        Set<Long> seen = new HashSet<>();
+        Deque<Long> stack = new ArrayDeque<>();
+        stack.push(0L);
+        while (!stack.isEmpty()) {
+            long offset = stack.pop();
+            if (!seen.add(offset)) {
+                continue;
+            }
+            order.add(offset);
+            List<Block> followers = followers(chosen.get(offset));
+            for (int n = followers.size() - 1; n >= 0; n--) {
+                long next = followers.get(n).linear - entry.linear;
+                if (chosen.get(next) == followers.get(n)) {
+                    stack.push(next);
+                }
+            }
+        }
+        return order;
+    }
+
+    private byte[] bytes(Block block) {
+        int length = usable(block).bytes();
+        byte[] bytes = new byte[length];
+        int first = block.second < 0 ? length : Math.min(length, 4096 - (int) (block.physical & 4095));
+        memory.read(block.physical, bytes, 0, first);
+        if (first < length) {
+            memory.read(block.second, bytes, first, length - first);
+        }
+        return bytes;
+    }
+
+    private static List<Long> targets(Block block, Block entry) {
+        Step last = last(block);
+        if (last.code != Hot.JMP_R && last.code != Hot.JMP_M && last.code != Hot.CALL_R && last.code != Hot.CALL_M
+                && last.code != Hot.RET) {
+            return List.of();
+        }
+        List<Long> targets = new ArrayList<>();
+        for (Block next : followers(block)) {
+            long offset = next.linear - entry.linear;
+            if (Math.abs(offset) < FAR) {
+                targets.add(offset);
+            }
+        }
+        return targets;
+    }
+
+    private static void addPages(Map<Long, Region.Page> pages, long start, long offset, Block block) {
+        long linear = start + offset;
+        pages.putIfAbsent(linear >>> 12, new Region.Page(offset, block.physical & -4096L));
+        if (block.second >= 0) {
+            long second = (linear & -4096L) + 4096;
+            pages.putIfAbsent(second >>> 12, new Region.Page(second - start, block.second & -4096L));
+        }
+    }
+}

@@ -1,0 +1,184 @@
+package dev.multivisor.engine.cpu;
+
+import java.util.concurrent.ConcurrentLinkedQueue;
+
+/**
+ * Compiled code of one vCPU: asks for it when a block is hot, takes it over when it is there, and executes it. Everything
+ * but the arrival of code is on the vCPU's thread.
+ */
+final class Regions {
+    private static final int RIP = Cpu.RIP;
+
+    /** A heat from which a block does not reach the threshold in any sensible time. */
+    private static final int NEVER = Integer.MIN_VALUE / 2;
+
+    /** Exits from compiled to interpreted code after which a region is made anew with what follows there. */
+    private static final int COLD_EXITS = 2000;
+
+    /** How often a region that begins with the same block is made anew. */
+    private static final int MOST_VERSIONS = 4;
+
+    private record Ready(RegionBuilder.Plan plan, CompiledCode code) {}
+
+    /** The heat at which the interpreter's loop is left before a block. */
+    final int threshold;
+
+    private final Cpu cpu;
+    private final CodeLookup lookup;
+    private final BlockCache cache;
+    private final CodeCompiler compiler;
+    private final RegionBuilder builder;
+    private final ConcurrentLinkedQueue<Ready> ready = new ConcurrentLinkedQueue<>();
+
+    /** The region that is being executed. */
+    private Region current;
+
+    Regions(Cpu cpu, CodeLookup lookup, BlockCache cache, CodeCompiler compiler, boolean ordered) {
+        this.cpu = cpu;
+        this.lookup = lookup;
+        this.cache = cache;
+        this.compiler = compiler;
+        threshold = compiler.threshold();
+        builder = new RegionBuilder(cpu, ordered, threshold);
+    }
+
+    /** Takes over what was compiled since the last time. */
+    void install() {
+        for (Ready next = ready.poll(); next != null; next = ready.poll()) {
+            install(next.plan, next.code);
+        }
+    }
+
+    private void install(RegionBuilder.Plan plan, CompiledCode code) {
+        for (Block block : plan.blocks()) {
+            if (block.dropped) {
+                plan.blocks()[0].heat = 0;
+                return;
+            }
+        }
+        Block entry = plan.blocks()[0];
+        if (entry.region != null) {
+            entry.region.invalidate();
+        }
+        Region region = new Region(code, plan.blocks(), plan.pages());
+        for (Block block : plan.blocks()) {
+            block.add(region);
+        }
+        entry.region = region;
+        entry.heat = threshold;
+        cpu.counters.compiledRegions++;
+    }
+
+    /** A block has reached the threshold. */
+    private void request(Block block) {
+        block.heat = NEVER;
+        if (block.codeSize == 64 && block.physical >= 0) {
+            compile(block);
+        }
+    }
+
+    private void compile(Block entry) {
+        RegionBuilder.Plan plan = entry.versions < MOST_VERSIONS ? builder.plan(entry) : null;
+        if (plan != null) {
+            entry.versions++;
+            compiler.compile(plan.source(), code -> ready.add(new Ready(plan, code)));
+            install();
+        }
+    }
+
+    /**
+     * Executes compiled code from a block on whose heat is at the threshold, as long as code follows that is compiled.
+     * Leaves RIP at what is next; returns whether anything was executed.
+     *
+     * @param end how many instructions may be done in all; they are never exceeded if {@code exact}
+     */
+    boolean run(Block block, long end, boolean exact) {
+        if (block.region == null) {
+            request(block);
+            if (block.region == null) {
+                return false;
+            }
+        }
+        Cpu cpu = this.cpu;
+        long before = cpu.instructions;
+        cpu.exact = false;
+        try {
+            chain(block, end, exact);
+        } catch (CpuFault fault) {
+            if (fault.vector != CpuFault.DEVICE) {
+                adjust(fault);
+                throw fault;
+            }
+            device();
+        } finally {
+            cpu.exact = true;
+            cpu.counters.compiledInstructions += cpu.instructions - before;
+        }
+        return cpu.instructions != before;
+    }
+
+    private void chain(Block first, long end, boolean exact) {
+        Cpu cpu = this.cpu;
+        Block block = first;
+        while (true) {
+            Region region = block.region;
+            long start = cpu.r[RIP];
+            if (region == null || !region.mapped(cpu, start, lookup.context)) {
+                return;
+            }
+            long left = end - cpu.instructions - (exact ? region.code.longest : 0);
+            if (left <= 0) {
+                return;
+            }
+            cpu.leave = false;
+            current = region;
+            int exit = region.code.run(cpu, start, (int) Math.min(left, Integer.MAX_VALUE / 2));
+            if (exit < 0 || cpu.attention()) {
+                return;
+            }
+            long linear = cpu.r[RIP];
+            Block next = region.next[exit];
+            if (next.linear != linear || next.context != lookup.context) {
+                next = lookup.find(linear);
+                region.next[exit] = next;
+            }
+            if (next.region == null && ++region.cold[exit] == COLD_EXITS) {
+                regrow(region, next);
+            }
+            block = next;
+        }
+    }
+
+    /** What follows an exit is executed often: a new version of the region may take it in. */
+    private void regrow(Region region, Block next) {
+        if (region.valid && next.codeSize == 64 && next.physical >= 0) {
+            compile(region.entry());
+        }
+    }
+
+    /**
+     * An instruction reached for a device: the interpreter executes it, with an exact count of instructions, and it is
+     * not compiled again.
+     */
+    private void device() {
+        long offset = cpu.r[RIP] - current.entry().linear;
+        for (Block block : current.blocks()) {
+            long inBlock = offset - (block.linear - current.entry().linear);
+            for (Step s = block.first; s != null; s = s.following) {
+                if (s.offset == inBlock && s.code != Hot.END) {
+                    s.code = Hot.DEVICE;
+                }
+            }
+        }
+        Block entry = current.entry();
+        current.invalidate();
+        entry.versions = Math.max(0, entry.versions - 1);
+    }
+
+    private void adjust(CpuFault fault) {
+        if (fault.nonCanonical) {
+            Block block = cache.single(lookup.find(cpu.r[RIP]));
+            StackFaults.adjust(cpu, block.first.instruction, fault);
+        }
+    }
+}

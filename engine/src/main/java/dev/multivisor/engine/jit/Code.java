@@ -1,0 +1,292 @@
+package dev.multivisor.engine.jit;
+
+import static java.lang.constant.ConstantDescs.CD_int;
+import static java.lang.constant.ConstantDescs.CD_long;
+import static java.lang.constant.ConstantDescs.CD_void;
+
+import dev.multivisor.engine.cpu.Cpu;
+import dev.multivisor.engine.isa.Instruction;
+import dev.multivisor.engine.mmu.Mmu;
+import java.lang.classfile.CodeBuilder;
+import java.lang.classfile.Label;
+import java.lang.classfile.TypeKind;
+import java.lang.constant.ClassDesc;
+import java.lang.constant.MethodTypeDesc;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayDeque;
+import java.util.Deque;
+
+/**
+ * The method being emitted: its locals, and what every emitter needs of it. Guest registers that the region uses are
+ * in locals from the entry to an exit. The operand stack is empty wherever guest memory is accessed, because the slow
+ * paths stand at the method's end.
+ */
+final class Code {
+    static final ClassDesc CPU = desc(Cpu.class), MMU = desc(Mmu.class), SEGMENT = desc(MemorySegment.class);
+    static final ClassDesc FLAGS = desc(LazyFlags.class), LONGS = CD_long.arrayType();
+
+    /** What is emitted after an access on whose slow path compiled code has to be left. */
+    interface Rest {
+        void emit();
+    }
+
+    final CodeBuilder b;
+
+    /** Locals: parameters. */
+    final int cpu = 1, start = 2, budget = 4;
+
+    /** Locals: what is left of the budget, the machine's parts, the exit taken and RIP there. */
+    final int left, regs, xmms, ram, tags, mmu, exit, rip;
+
+    /** Local: offset of the instruction that may fault, and in the upper half the instructions done before it. */
+    final int at;
+
+    /** Locals: flags as {@link LazyFlags} has them. */
+    final int kind, fa, fb;
+
+    /** Locals of no lasting value: a linear address, an index of {@link #tags}, a value, a RAM offset, operands. */
+    final int address, index, value, offset, x, y, z;
+
+    /** Locals of guest registers, or -1. */
+    final int[] gpr = new int[16];
+
+    /** Locals of the halves of XMM registers, low at 2n, or -1. */
+    final int[] xmm = new int[32];
+
+    /** Where all exits end, with {@link #exit} and {@link #rip} set. */
+    final Label leave;
+
+    private final Deque<Runnable> later = new ArrayDeque<>();
+
+    Code(CodeBuilder b, Usage usage) {
+        this.b = b;
+        left = local(TypeKind.INT);
+        regs = local(TypeKind.REFERENCE);
+        xmms = local(TypeKind.REFERENCE);
+        ram = local(TypeKind.REFERENCE);
+        tags = local(TypeKind.REFERENCE);
+        mmu = local(TypeKind.REFERENCE);
+        exit = local(TypeKind.INT);
+        rip = local(TypeKind.LONG);
+        at = local(TypeKind.LONG);
+        kind = local(TypeKind.INT);
+        fa = local(TypeKind.LONG);
+        fb = local(TypeKind.LONG);
+        address = local(TypeKind.LONG);
+        index = local(TypeKind.INT);
+        value = local(TypeKind.LONG);
+        offset = local(TypeKind.LONG);
+        x = local(TypeKind.LONG);
+        y = local(TypeKind.LONG);
+        z = local(TypeKind.LONG);
+        for (int n = 0; n < 16; n++) {
+            gpr[n] = usage.usesGpr(n) ? local(TypeKind.LONG) : -1;
+        }
+        for (int n = 0; n < 32; n++) {
+            xmm[n] = usage.usesXmm(n >> 1) ? local(TypeKind.LONG) : -1;
+        }
+        leave = b.newLabel();
+    }
+
+    static ClassDesc desc(Class<?> type) {
+        return type.describeConstable().orElseThrow();
+    }
+
+    static MethodTypeDesc type(ClassDesc result, ClassDesc... parameters) {
+        return MethodTypeDesc.of(result, parameters);
+    }
+
+    private int local(TypeKind type) {
+        return b.allocateLocal(type);
+    }
+
+    /** Defers code that is seldom executed to the end of the method. */
+    void later(Runnable emitter) {
+        later.add(emitter);
+    }
+
+    void emitDeferred() {
+        while (!later.isEmpty()) {
+            later.remove().run();
+        }
+    }
+
+    // ---- Constants and locals ----
+
+    Code constant(long value) {
+        b.loadConstant(value);
+        return this;
+    }
+
+    Code constant(int value) {
+        b.loadConstant(value);
+        return this;
+    }
+
+    Code load(int local) {
+        b.lload(local);
+        return this;
+    }
+
+    Code store(int local) {
+        b.lstore(local);
+        return this;
+    }
+
+    /** Keeps the low bytes of the long on the stack. */
+    Code zeroExtend(int size) {
+        if (size < 8) {
+            constant(-1L >>> 64 - size * 8);
+            b.land();
+        }
+        return this;
+    }
+
+    /** Sign-extends the long on the stack from some bytes. */
+    Code signExtend(int size) {
+        switch (size) {
+            case 1 -> b.l2i().i2b().i2l();
+            case 2 -> b.l2i().i2s().i2l();
+            case 4 -> b.l2i().i2l();
+            default -> {}
+        }
+        return this;
+    }
+
+    // ---- State ----
+
+    /** Says which instruction is being executed, for a fault that it may raise. */
+    void at(Place place) {
+        constant((long) place.done() << 32 | place.offset() & 0xffffffffL);
+        store(at);
+    }
+
+    /** The linear address at an offset from the region's entry. */
+    Code linear(long offset) {
+        load(start);
+        if (offset != 0) {
+            constant(offset);
+            b.ladd();
+        }
+        return this;
+    }
+
+    void done(int instructions) {
+        if (instructions != 0) {
+            b.iinc(left, -instructions);
+        }
+    }
+
+    /** Loads what locals stand for from the {@link Cpu}. */
+    void enter() {
+        b.iload(budget).istore(left);
+        b.aload(cpu).getfield(CPU, "r", LONGS).astore(regs);
+        b.aload(cpu).getfield(CPU, "xmm", LONGS).astore(xmms);
+        b.aload(cpu).getfield(CPU, "mmu", MMU).astore(mmu);
+        b.aload(mmu).invokevirtual(MMU, "ram", type(SEGMENT)).astore(ram);
+        reloadTags();
+        constant(0).b.istore(exit);
+        for (int local : new int[] {rip, at, address, value, offset, x, y, z}) {
+            constant(0L).store(local);
+        }
+        constant(0).b.istore(index);
+        reloadFlags();
+        reload(-1, -1);
+    }
+
+    void reloadTags() {
+        b.aload(mmu).invokevirtual(MMU, "tags", type(LONGS)).astore(tags);
+    }
+
+    /** Loads registers, given as bits by number, that have locals. */
+    void reload(int gprs, int xmmRegisters) {
+        each(gpr, gprs, 1, n -> b.aload(regs).loadConstant(n).laload().lstore(gpr[n]));
+        each(xmm, xmmRegisters, 2, n -> b.aload(xmms).loadConstant(n).laload().lstore(xmm[n]));
+    }
+
+    /** Stores registers, given as bits by number, that have locals. */
+    void spill(int gprs, int xmmRegisters) {
+        each(gpr, gprs, 1, n -> b.aload(regs).loadConstant(n).lload(gpr[n]).lastore());
+        each(xmm, xmmRegisters, 2, n -> b.aload(xmms).loadConstant(n).lload(xmm[n]).lastore());
+    }
+
+    private static void each(int[] locals, int registers, int halves, java.util.function.IntConsumer action) {
+        for (int n = 0; n < locals.length; n++) {
+            if (locals[n] >= 0 && (registers >>> n / halves & 1) != 0) {
+                action.accept(n);
+            }
+        }
+    }
+
+    void spillFlags() {
+        b.aload(cpu).iload(kind).lload(fa).lload(fb);
+        b.invokestatic(FLAGS, "spill", type(CD_void, CPU, CD_int, CD_long, CD_long));
+    }
+
+    void reloadFlags() {
+        b.aload(cpu).getfield(CPU, "flagResult", CD_long).lstore(fa);
+        b.aload(cpu).getfield(CPU, "flagAux", CD_long).lstore(fb);
+        constant(LazyFlags.RAW).b.istore(kind);
+    }
+
+    /** Stores everything and how far it came. RIP is on the stack; {@code extra} instructions are in {@link #at}. */
+    void writeBack(Usage usage, boolean fault) {
+        b.lstore(rip);
+        spill(usage.dirtyGprs(), usage.dirtyXmms());
+        b.aload(regs).loadConstant(Cpu.RIP).lload(rip).lastore();
+        spillFlags();
+        b.aload(cpu).dup().getfield(CPU, "instructions", CD_long);
+        b.iload(budget).iload(left).isub().i2l().ladd();
+        if (fault) {
+            b.lload(at).bipush(32).lushr().ladd();
+        }
+        b.putfield(CPU, "instructions", CD_long);
+    }
+
+    // ---- Operands ----
+
+    /** The effective address of the memory operand, without the segment's base. */
+    Code effective(Instruction i, Place place) {
+        boolean started = false;
+        if (i.base == Instruction.RIP) {
+            linear(place.offset() + i.displacement);
+            started = true;
+        } else {
+            if (i.base != Instruction.ZERO) {
+                load(gpr[i.base]);
+                started = true;
+            }
+            if (i.index != Instruction.ZERO) {
+                load(gpr[i.index]);
+                if (i.scale != 0) {
+                    constant(i.scale).b.lshl();
+                }
+                started = add(started);
+            }
+            if (i.displacement != 0 || !started) {
+                constant(i.displacement);
+                add(started);
+            }
+        }
+        if (i.addressSize == 4) {
+            zeroExtend(4);
+        }
+        return this;
+    }
+
+    private boolean add(boolean started) {
+        if (started) {
+            b.ladd();
+        }
+        return true;
+    }
+
+    /** The linear address of the memory operand. */
+    Code linear(Instruction i, Place place) {
+        effective(i, place);
+        if (i.segment == Cpu.FS || i.segment == Cpu.GS) {
+            b.aload(cpu).getfield(CPU, "segmentBase", LONGS).loadConstant(i.segment).laload().ladd();
+        }
+        return this;
+    }
+}

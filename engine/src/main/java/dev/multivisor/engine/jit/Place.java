@@ -1,0 +1,10 @@
+package dev.multivisor.engine.jit;
+
+/**
+ * Where an instruction stands.
+ *
+ * @param offset of its first byte from the region's entry, in linear addresses
+ * @param next offset of the instruction after it
+ * @param done instructions of its block that are done before it
+ */
+record Place(int offset, int next, int done) {}
