@@ -81,7 +81,10 @@ final class Regions {
         RegionBuilder.Plan plan = entry.versions < MOST_VERSIONS ? builder.plan(entry) : null;
         if (plan != null) {
             entry.versions++;
-            compiler.compile(plan.source(), code -> ready.add(new Ready(plan, code)));
+            compiler.compile(plan.source(), code -> {
+                ready.add(new Ready(plan, code));
+                cpu.interrupt();
+            });
             install();
         }
     }
