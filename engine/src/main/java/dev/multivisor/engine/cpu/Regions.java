@@ -81,9 +81,12 @@ final class Regions {
         RegionBuilder.Plan plan = entry.versions < MOST_VERSIONS ? builder.plan(entry) : null;
         if (plan != null) {
             entry.versions++;
+            Thread own = Thread.currentThread();
             compiler.compile(plan.source(), code -> {
                 ready.add(new Ready(plan, code));
-                cpu.interrupt();
+                if (Thread.currentThread() != own) {
+                    cpu.interrupt();
+                }
             });
             install();
         }

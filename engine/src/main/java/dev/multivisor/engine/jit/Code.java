@@ -12,17 +12,16 @@ import java.lang.classfile.Label;
 import java.lang.classfile.TypeKind;
 import java.lang.constant.ClassDesc;
 import java.lang.constant.MethodTypeDesc;
-import java.lang.foreign.MemorySegment;
 import java.util.ArrayDeque;
 import java.util.Deque;
 
 /**
  * The method being emitted: its locals, and what every emitter needs of it. Guest registers that the region uses are
- * in locals from the entry to an exit. The operand stack is empty wherever guest memory is accessed, because the slow
- * paths stand at the method's end.
+ * in locals from the entry to an exit. The operand stack is empty wherever guest memory is accessed, because what is
+ * seldom executed stands at the method's end.
  */
 final class Code {
-    static final ClassDesc CPU = desc(Cpu.class), MMU = desc(Mmu.class), SEGMENT = desc(MemorySegment.class);
+    static final ClassDesc CPU = desc(Cpu.class), MMU = desc(Mmu.class);
     static final ClassDesc FLAGS = desc(LazyFlags.class), LONGS = CD_long.arrayType();
 
     /** What is emitted after an access on whose slow path compiled code has to be left. */
@@ -36,7 +35,7 @@ final class Code {
     final int cpu = 1, start = 2, budget = 4;
 
     /** Locals: what is left of the budget, the machine's parts, the exit taken and RIP there. */
-    final int left, regs, xmms, ram, tags, mmu, exit, rip;
+    final int left, regs, xmms, mmu, exit, rip;
 
     /** Local: offset of the instruction that may fault, and in the upper half the instructions done before it. */
     final int at;
@@ -44,8 +43,8 @@ final class Code {
     /** Locals: flags as {@link LazyFlags} has them. */
     final int kind, fa, fb;
 
-    /** Locals of no lasting value: a linear address, an index of {@link #tags}, a value, a RAM offset, operands. */
-    final int address, index, value, offset, x, y, z;
+    /** Locals of no lasting value: a linear address, a value, operands. */
+    final int address, value, x, y, z;
 
     /** Locals of guest registers, or -1. */
     final int[] gpr = new int[16];
@@ -63,8 +62,6 @@ final class Code {
         left = local(TypeKind.INT);
         regs = local(TypeKind.REFERENCE);
         xmms = local(TypeKind.REFERENCE);
-        ram = local(TypeKind.REFERENCE);
-        tags = local(TypeKind.REFERENCE);
         mmu = local(TypeKind.REFERENCE);
         exit = local(TypeKind.INT);
         rip = local(TypeKind.LONG);
@@ -73,9 +70,7 @@ final class Code {
         fa = local(TypeKind.LONG);
         fb = local(TypeKind.LONG);
         address = local(TypeKind.LONG);
-        index = local(TypeKind.INT);
         value = local(TypeKind.LONG);
-        offset = local(TypeKind.LONG);
         x = local(TypeKind.LONG);
         y = local(TypeKind.LONG);
         z = local(TypeKind.LONG);
@@ -183,19 +178,12 @@ final class Code {
         b.aload(cpu).getfield(CPU, "r", LONGS).astore(regs);
         b.aload(cpu).getfield(CPU, "xmm", LONGS).astore(xmms);
         b.aload(cpu).getfield(CPU, "mmu", MMU).astore(mmu);
-        b.aload(mmu).invokevirtual(MMU, "ram", type(SEGMENT)).astore(ram);
-        reloadTags();
         constant(0).b.istore(exit);
-        for (int local : new int[] {rip, at, address, value, offset, x, y, z}) {
+        for (int local : new int[] {rip, at, address, value, x, y, z}) {
             constant(0L).store(local);
         }
-        constant(0).b.istore(index);
         reloadFlags();
         reload(-1, -1);
-    }
-
-    void reloadTags() {
-        b.aload(mmu).invokevirtual(MMU, "tags", type(LONGS)).astore(tags);
     }
 
     /** Loads registers, given as bits by number, that have locals. */

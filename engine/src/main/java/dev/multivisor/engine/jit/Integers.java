@@ -161,7 +161,7 @@ final class Integers {
     /** Writes {@link Code#value} to the destination that {@link #readDestination} has read. */
     private void writeDestination(Instruction i, Place place) {
         if (i.a.kind() == Kind.MEMORY) {
-            memory.storeBack(i.a.size(), place, () -> code.linear(place.next()));
+            memory.store(i.a.size(), place, () -> code.linear(place.next()));
         } else {
             writeRegister(i.a);
         }

@@ -9,7 +9,10 @@ import java.lang.constant.ClassDesc;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
+import java.lang.ref.WeakReference;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
@@ -26,6 +29,9 @@ public final class RegionCompiler implements CodeCompiler {
 
     private final int threshold;
     private final ThreadPoolExecutor thread;
+
+    /** What was compiled, as long as somebody uses it: machines with the same kernel share their code. */
+    private final Map<RegionSource, WeakReference<CompiledCode>> known = new ConcurrentHashMap<>();
 
     private RegionCompiler(int threshold, boolean background) {
         this.threshold = threshold;
@@ -61,10 +67,20 @@ public final class RegionCompiler implements CodeCompiler {
     @Override
     public void compile(RegionSource source, Consumer<CompiledCode> done) {
         if (thread == null) {
-            done.accept(compile(source));
+            done.accept(code(source));
         } else {
-            thread.execute(() -> done.accept(compile(source)));
+            thread.execute(() -> done.accept(code(source)));
         }
+    }
+
+    private CompiledCode code(RegionSource source) {
+        WeakReference<CompiledCode> reference = known.get(source);
+        CompiledCode code = reference == null ? null : reference.get();
+        if (code == null) {
+            code = compile(source);
+            known.put(source, new WeakReference<>(code));
+        }
+        return code;
     }
 
     private static CompiledCode compile(RegionSource source) {

@@ -210,7 +210,6 @@ final class RegionEmitter {
         handled.add(i);
         code.reload(gprs, xmms);
         flags.reload();
-        code.reloadTags();
         Label stay = b.newLabel();
         b.aload(code.cpu).getfield(Code.CPU, "leave", ConstantDescs.CD_boolean).ifeq(stay);
         leave(place.done() + 1, () -> code.linear(place.next()));

@@ -91,16 +91,55 @@ public final class Mmu {
         translations.attach(owner);
     }
 
-    // ---- For compiled code, which looks translations up by itself ----
+    // ---- For compiled code ----
 
-    /** The current set's tags, as {@link Tlb} documents them. */
-    public long[] tags() {
-        return tags;
+    /** As {@link #store8}; whether compiled code has to be left then, see {@link Cpu#leave}. */
+    public boolean put8(long linear, long value) {
+        long[] t = tags;
+        int i = Tlb.index(linear);
+        if (t[i + 1] == (linear & PAGES)) {
+            ram.set(ValueLayout.JAVA_BYTE, linear + t[i + 3], (byte) value);
+            return false;
+        }
+        return putSlow(linear, 1, value);
     }
 
-    /** All of RAM. */
-    public MemorySegment ram() {
-        return ram;
+    /** As {@link #put8}. */
+    public boolean put16(long linear, long value) {
+        long[] t = tags;
+        int i = Tlb.index(linear);
+        if (t[i + 1] == (linear + 1 & PAGES)) {
+            ram.set(PhysicalMemory.SHORT, linear + t[i + 3], (short) value);
+            return false;
+        }
+        return putSlow(linear, 2, value);
+    }
+
+    /** As {@link #put8}. */
+    public boolean put32(long linear, long value) {
+        long[] t = tags;
+        int i = Tlb.index(linear);
+        if (t[i + 1] == (linear + 3 & PAGES)) {
+            ram.set(PhysicalMemory.INT, linear + t[i + 3], (int) value);
+            return false;
+        }
+        return putSlow(linear, 4, value);
+    }
+
+    /** As {@link #put8}. */
+    public boolean put64(long linear, long value) {
+        long[] t = tags;
+        int i = Tlb.index(linear);
+        if (t[i + 1] == (linear + 7 & PAGES)) {
+            ram.set(PhysicalMemory.LONG, linear + t[i + 3], value);
+            return false;
+        }
+        return putSlow(linear, 8, value);
+    }
+
+    private boolean putSlow(long linear, int size, long value) {
+        storeSlow(data, linear, size, value);
+        return cpu.leave;
     }
 
     /** Whether instructions at an address are known to be fetched from a page; false also if it is not known. */

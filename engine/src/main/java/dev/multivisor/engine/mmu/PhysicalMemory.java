@@ -16,9 +16,6 @@ import java.util.List;
  * {@link PageWatch} for the protocol).
  */
 public final class PhysicalMemory implements MmioBus {
-    /** Accesses to bytes. */
-    public static final ValueLayout.OfByte BYTE = ValueLayout.JAVA_BYTE;
-
     /** Little-endian accesses of any alignment. */
     public static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
