@@ -1,6 +1,7 @@
 package dev.multivisor.engine.cpu;
 
 import java.util.function.Consumer;
+import java.util.function.IntSupplier;
 
 /** Makes compiled code from regions of guest code. Thread-safe. */
 public interface CodeCompiler {
@@ -12,7 +13,7 @@ public interface CodeCompiler {
         }
 
         @Override
-        public void compile(RegionSource source, Consumer<CompiledCode> done) {}
+        public void compile(RegionSource source, IntSupplier heat, Consumer<CompiledCode> done) {}
     };
 
     /** How often a block is interpreted before a region that begins with it is compiled. */
@@ -21,7 +22,8 @@ public interface CodeCompiler {
     /**
      * Compiles a region, now or later.
      *
+     * @param heat tells at any time how urgent it is; from any thread
      * @param done is given the result, by any thread; not called when there is none
      */
-    void compile(RegionSource source, Consumer<CompiledCode> done);
+    void compile(RegionSource source, IntSupplier heat, Consumer<CompiledCode> done);
 }

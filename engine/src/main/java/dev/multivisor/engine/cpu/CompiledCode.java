@@ -31,7 +31,8 @@ public abstract class CompiledCode {
      * exception leaves it: then RIP is at the instruction that raised it, which has changed nothing.
      *
      * @param start the linear address of the entry
-     * @param budget how many instructions may be executed, at least 1; it takes up to {@link #longest} more
+     * @param budget how many instructions may be executed; it takes up to {@link #longest} more. Without a budget
+     *     nothing is done, nor is the vCPU looked at
      * @return the number of the exit, or {@link #LEFT}; RIP is where to go on
      * @throws CpuFault as the interpreter's handlers do
      */

@@ -13,7 +13,7 @@ final class Regions {
     private static final int NEVER = Integer.MIN_VALUE / 2;
 
     /** Exits from compiled to interpreted code after which a region is made anew with what follows there. */
-    private static final int COLD_EXITS = 2000;
+    private static final int COLD_EXITS = 20_000;
 
     /** How often a region that begins with the same block is made anew. */
     private static final int MOST_VERSIONS = 4;
@@ -82,7 +82,7 @@ final class Regions {
         if (plan != null) {
             entry.versions++;
             Thread own = Thread.currentThread();
-            compiler.compile(plan.source(), code -> {
+            compiler.compile(plan.source(), () -> entry.heat, code -> {
                 ready.add(new Ready(plan, code));
                 if (Thread.currentThread() != own) {
                     cpu.interrupt();

@@ -5,6 +5,7 @@ import static java.lang.constant.ConstantDescs.CD_int;
 import static java.lang.constant.ConstantDescs.CD_long;
 import static java.lang.constant.ConstantDescs.CD_void;
 
+import dev.multivisor.engine.cpu.Cpu;
 import java.lang.classfile.CodeBuilder;
 import java.lang.classfile.Label;
 import java.lang.constant.ClassDesc;
@@ -75,13 +76,33 @@ final class Memory {
      * @param rest what the instruction does afterwards, if compiled code has to be left then; leaves RIP on the stack
      */
     void store(int size, Place place, Code.Rest rest) {
+        beforeStore(place);
+        b.aload(code.mmu).lload(code.address).lload(code.value);
+        b.invokevirtual(Code.MMU, "put" + size * 8, Code.type(CD_boolean, CD_long, CD_long));
+        afterStore(place, rest);
+    }
+
+    /** Stores two quadwords, given as locals, one after the other; both or none. */
+    void store(int low, int high, Place place) {
+        beforeStore(place);
+        b.aload(code.mmu).lload(code.address).lload(low).lload(high);
+        b.invokevirtual(Code.MMU, "put128", Code.type(CD_boolean, CD_long, CD_long, CD_long));
+        afterStore(place, () -> code.linear(place.next()));
+    }
+
+    private void beforeStore(Place place) {
         if (ordered) {
             b.invokestatic(FENCES, "releaseFence", Code.type(CD_void));
         }
         code.at(place);
+        // Who watches the page may be told which instruction wrote.
+        b.aload(code.regs).loadConstant(Cpu.RIP);
+        code.linear(place.offset());
+        b.lastore();
+    }
+
+    private void afterStore(Place place, Code.Rest rest) {
         Label leave = b.newLabel();
-        b.aload(code.mmu).lload(code.address).lload(code.value);
-        b.invokevirtual(Code.MMU, "put" + size * 8, Code.type(CD_boolean, CD_long, CD_long));
         b.ifne(leave);
         code.later(() -> {
             b.labelBinding(leave);

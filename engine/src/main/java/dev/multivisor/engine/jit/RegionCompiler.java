@@ -10,32 +10,54 @@ import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
 import java.lang.ref.WeakReference;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.LinkedBlockingQueue;
-import java.util.concurrent.ThreadPoolExecutor;
-import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import java.util.function.IntSupplier;
 
-/** Compiles regions to hidden classes, in a thread of its own that ends when there is nothing to do. */
+/**
+ * Compiles regions to hidden classes, the hottest first, in a thread that ends when there is nothing to do.
+ *
+ * <p>New bytecode is slower than the interpreter of guest code until HotSpot has compiled it, and HotSpot's quick
+ * compiler takes some milliseconds for a region. So a region is handed out only when it is quick: it is called without
+ * a budget, which does nothing, until that takes no longer than compiled code does. One after the other, so that
+ * HotSpot's queue stays short and the hottest region never waits behind many others.
+ */
 public final class RegionCompiler implements CodeCompiler {
-    private static final int THRESHOLD = 1000;
+    private static final int THRESHOLD = 20_000;
+
+    /** Calls in a batch whose time is taken; HotSpot compiles after 200 calls. */
+    private static final int BATCH = 300;
+
+    /** Nanoseconds for a call in the JVM's interpreter are above, in compiled code below. */
+    private static final long QUICK_CALL = 60;
+
+    /** Nanoseconds after which a region is handed out in any case. */
+    private static final long PATIENCE = 300_000_000;
 
     private static final RegionCompiler SHARED = new RegionCompiler(THRESHOLD, true);
 
     private static final MethodType CONSTRUCTOR =
             MethodType.methodType(void.class, Instruction[].class, int.class, int.class);
 
+    private record Request(RegionSource source, IntSupplier heat, Consumer<CompiledCode> done) {}
+
     private final int threshold;
-    private final ThreadPoolExecutor thread;
+    private final boolean background;
+
+    /** What is to be compiled, and whether a thread is at work. Guarded by this. */
+    private final List<Request> requests = new ArrayList<>();
+
+    private boolean working;
 
     /** What was compiled, as long as somebody uses it: machines with the same kernel share their code. */
     private final Map<RegionSource, WeakReference<CompiledCode>> known = new ConcurrentHashMap<>();
 
     private RegionCompiler(int threshold, boolean background) {
         this.threshold = threshold;
-        thread = background ? executor() : null;
+        this.background = background;
     }
 
     /** The one that all machines share. */
@@ -48,29 +70,44 @@ public final class RegionCompiler implements CodeCompiler {
         return new RegionCompiler(threshold, false);
     }
 
-    private static ThreadPoolExecutor executor() {
-        ThreadPoolExecutor executor =
-                new ThreadPoolExecutor(1, 1, 1, TimeUnit.SECONDS, new LinkedBlockingQueue<>(), task -> {
-                    Thread thread = new Thread(task, "multivisor-compiler");
-                    thread.setDaemon(true);
-                    return thread;
-                });
-        executor.allowCoreThreadTimeOut(true);
-        return executor;
-    }
-
     @Override
     public int threshold() {
         return threshold;
     }
 
     @Override
-    public void compile(RegionSource source, Consumer<CompiledCode> done) {
-        if (thread == null) {
+    public void compile(RegionSource source, IntSupplier heat, Consumer<CompiledCode> done) {
+        if (!background) {
             done.accept(code(source));
-        } else {
-            thread.execute(() -> done.accept(code(source)));
+            return;
         }
+        synchronized (this) {
+            requests.add(new Request(source, heat, done));
+            if (!working) {
+                working = true;
+                Thread thread = new Thread(this::work, "guest-code-compiler");
+                thread.setDaemon(true);
+                thread.start();
+            }
+        }
+    }
+
+    private void work() {
+        for (Request next = hottest(); next != null; next = hottest()) {
+            next.done.accept(code(next.source));
+        }
+    }
+
+    private synchronized Request hottest() {
+        Request hottest = null;
+        for (Request request : requests) {
+            if (hottest == null || request.heat.getAsInt() > hottest.heat.getAsInt()) {
+                hottest = request;
+            }
+        }
+        requests.remove(hottest);
+        working = hottest != null;
+        return hottest;
     }
 
     private CompiledCode code(RegionSource source) {
@@ -79,8 +116,32 @@ public final class RegionCompiler implements CodeCompiler {
         if (code == null) {
             code = compile(source);
             known.put(source, new WeakReference<>(code));
+            if (background) {
+                warmUp(code);
+            }
         }
         return code;
+    }
+
+    /** Waits until HotSpot has compiled it. */
+    private static void warmUp(CompiledCode code) {
+        long end = System.nanoTime() + PATIENCE;
+        long before = System.nanoTime();
+        while (before < end) {
+            for (int n = 0; n < BATCH; n++) {
+                code.run(null, 0, 0);
+            }
+            long after = System.nanoTime();
+            if (after - before < BATCH * QUICK_CALL) {
+                return;
+            }
+            try {
+                Thread.sleep(1);
+            } catch (InterruptedException e) {
+                return;
+            }
+            before = System.nanoTime();
+        }
     }
 
     private static CompiledCode compile(RegionSource source) {

@@ -103,10 +103,19 @@ final class RegionEmitter {
         flags = new Conditions(code);
         Memory memory = new Memory(code, ordered, this::leave);
         integers = new Integers(code, memory, flags);
-        vectors = new Vectors(code, memory, flags);
+        vectors = new Vectors(code, memory);
         labels = parts.stream().map(part -> b.newLabel()).toArray(Label[]::new);
         countEntries();
 
+        // Without a budget nothing is done: so it can be called until HotSpot has compiled it.
+        Label budgeted = b.newLabel();
+        Label nothing = b.newLabel();
+        b.iload(code.budget).ifgt(budgeted);
+        b.labelBinding(nothing).loadConstant(CompiledCode.LEFT).ireturn();
+        b.labelBinding(budgeted);
+        if (parts.stream().flatMap(part -> part.instructions().stream()).anyMatch(Vectors::emits)) {
+            vectors.requireAvailable(nothing);
+        }
         code.enter();
         Label first = b.newBoundLabel();
         for (int n = 0; n < parts.size(); n++) {
@@ -183,7 +192,7 @@ final class RegionEmitter {
             if (Integers.emits(i)) {
                 integers.emit(i, place);
             } else if (Vectors.emits(i)) {
-                vectors.emit(i, place, () -> handle(i, place));
+                vectors.emit(i, place);
             } else {
                 handle(i, place);
             }

@@ -1,24 +1,400 @@
 package dev.multivisor.engine.jit;
 
+import static java.lang.constant.ConstantDescs.CD_int;
+import static java.lang.constant.ConstantDescs.CD_long;
+import static java.lang.constant.ConstantDescs.CD_void;
+
+import dev.multivisor.engine.cpu.Cpu;
+import dev.multivisor.engine.cpu.CpuFault;
+import dev.multivisor.engine.cpu.sse.FloatArithmetic;
+import dev.multivisor.engine.cpu.sse.Lanes;
+import dev.multivisor.engine.cpu.sse.Mxcsr;
+import dev.multivisor.engine.isa.Form;
 import dev.multivisor.engine.isa.Instruction;
+import dev.multivisor.engine.isa.Operand;
+import dev.multivisor.engine.isa.Operand.Kind;
+import java.lang.classfile.CodeBuilder;
+import java.lang.classfile.Label;
+import java.lang.constant.ClassDesc;
 
-/** SSE instructions in line. */
+/**
+ * Frequent SSE instructions in line, on XMM registers as pairs of longs in locals: moves, arithmetic on lanes of a
+ * long, and floating-point arithmetic by the functions that the interpreter has. All others go to their handlers.
+ * Whether SSE may be used is looked at when the region is entered; nothing in a region changes it.
+ */
 final class Vectors {
+    private static final ClassDesc LANES = Code.desc(Lanes.class), FLOATS = Code.desc(FloatArithmetic.class);
+    private static final ClassDesc MXCSR = Code.desc(Mxcsr.class), FAULT = Code.desc(CpuFault.class);
+    private static final long LOW = 0xffffffffL;
+
     private final Code code;
+    private final CodeBuilder b;
     private final Memory memory;
-    private final Conditions flags;
 
-    Vectors(Code code, Memory memory, Conditions flags) {
+    Vectors(Code code, Memory memory) {
         this.code = code;
+        b = code.b;
         this.memory = memory;
-        this.flags = flags;
     }
 
+    /** Whether an instruction is emitted here; if not, its handler is called. */
     static boolean emits(Instruction i) {
-        return false;
+        if (!i.form.has(Form.Attribute.SSE) || i.form.has(Form.Attribute.MMX)) {
+            return false;
+        }
+        return switch (i.op) {
+            case MOVUPS, MOVUPD, MOVAPS, MOVAPD, MOVDQA, MOVDQU, LDDQU -> true;
+            case MOVSD, MOVSS, MOVQ, MOVD, MOVLPS, MOVLPD, MOVHPS, MOVHPD, MOVHLPS, MOVLHPS -> true;
+            case PUNPCKLQDQ, PUNPCKHQDQ, UNPCKLPD, UNPCKHPD, PSHUFD -> true;
+            case PSLLW, PSLLD, PSLLQ, PSRLW, PSRLD, PSRLQ -> i.b.kind() == Kind.IMMEDIATE;
+            default -> lanes(i) != null || logical(i) || floating(i) != null;
+        };
     }
 
-    void emit(Instruction i, Place place, Runnable otherwise) {
-        otherwise.run();
+    private static boolean logical(Instruction i) {
+        return switch (i.op) {
+            case PAND, ANDPS, ANDPD, PANDN, ANDNPS, ANDNPD, POR, ORPS, ORPD, PXOR, XORPS, XORPD -> true;
+            default -> false;
+        };
+    }
+
+    /** A function of {@link Lanes}, and the lanes' sign bits that it takes. */
+    private record Lane(String function, long signs) {}
+
+    private static Lane lanes(Instruction i) {
+        return switch (i.op) {
+            case PADDB -> new Lane("add", Lanes.H8);
+            case PADDW -> new Lane("add", Lanes.H16);
+            case PADDD -> new Lane("add", Lanes.H32);
+            case PADDQ -> new Lane("add", Long.MIN_VALUE);
+            case PSUBB -> new Lane("subtract", Lanes.H8);
+            case PSUBW -> new Lane("subtract", Lanes.H16);
+            case PSUBD -> new Lane("subtract", Lanes.H32);
+            case PSUBQ -> new Lane("subtract", Long.MIN_VALUE);
+            case PCMPEQB -> new Lane("equal", Lanes.H8);
+            case PCMPEQW -> new Lane("equal", Lanes.H16);
+            case PCMPEQD -> new Lane("equal", Lanes.H32);
+            case PCMPGTB -> new Lane("greater", Lanes.H8);
+            case PCMPGTW -> new Lane("greater", Lanes.H16);
+            case PCMPGTD -> new Lane("greater", Lanes.H32);
+            case PMINUB -> new Lane("minUnsigned", Lanes.H8);
+            case PMAXUB -> new Lane("maxUnsigned", Lanes.H8);
+            default -> null;
+        };
+    }
+
+    /** The function of {@link FloatArithmetic} for each element, without its width. */
+    private static String floating(Instruction i) {
+        return switch (i.op) {
+            case ADDSD, ADDSS, ADDPD -> "add";
+            case SUBSD, SUBSS, SUBPD -> "subtract";
+            case MULSD, MULSS, MULPD -> "multiply";
+            case DIVSD, DIVSS, DIVPD -> "divide";
+            case SQRTSD, SQRTSS, SQRTPD -> "squareRoot";
+            default -> null;
+        };
+    }
+
+    /** Leaves the region at its entry, with nothing done, where SSE may not be used just now. */
+    void requireAvailable(Label unavailable) {
+        b.aload(code.cpu).getfield(Code.CPU, "cr0", CD_long).loadConstant(Cpu.CR0_EM | Cpu.CR0_TS).land();
+        b.lconst_0().lcmp().ifne(unavailable);
+        b.aload(code.cpu).getfield(Code.CPU, "cr4", CD_long).loadConstant(Cpu.CR4_OSFXSR).land();
+        b.lconst_0().lcmp().ifeq(unavailable);
+    }
+
+    /** Emits one for which {@link #emits} holds. */
+    void emit(Instruction i, Place place) {
+        switch (i.op) {
+            case MOVUPS, MOVUPD, MOVAPS, MOVAPD, MOVDQA, MOVDQU, LDDQU -> moveAll(i, place);
+            case MOVSD -> moveScalar(i, place, 8);
+            case MOVSS -> moveScalar(i, place, 4);
+            case MOVQ, MOVD -> moveInteger(i, place);
+            case MOVLPS, MOVLPD -> moveHalf(i, place, 0);
+            case MOVHPS, MOVHPD -> moveHalf(i, place, 1);
+            case MOVHLPS -> b.lload(high(i.b)).lstore(low(i.a));
+            case MOVLHPS -> b.lload(low(i.b)).lstore(high(i.a));
+            case PUNPCKLQDQ, UNPCKLPD -> {
+                source(i, place);
+                b.lload(code.x).lstore(high(i.a));
+            }
+            case PUNPCKHQDQ, UNPCKHPD -> {
+                source(i, place);
+                b.lload(high(i.a)).lstore(low(i.a));
+                b.lload(code.y).lstore(high(i.a));
+            }
+            case PSHUFD -> shuffle(i, place);
+            case PSLLW, PSLLD, PSLLQ, PSRLW, PSRLD, PSRLQ -> {
+                shift(i, low(i.a));
+                shift(i, high(i.a));
+            }
+            default -> {
+                if (logical(i)) {
+                    source(i, place);
+                    logical(i, low(i.a), code.x);
+                    logical(i, high(i.a), code.y);
+                } else if (lanes(i) != null) {
+                    Lane lane = lanes(i);
+                    source(i, place);
+                    lane(lane, low(i.a), code.x);
+                    lane(lane, high(i.a), code.y);
+                } else {
+                    arithmetic(i, place);
+                }
+            }
+        }
+    }
+
+    private int low(Operand o) {
+        return code.xmm[o.register() << 1];
+    }
+
+    private int high(Operand o) {
+        return code.xmm[(o.register() << 1) + 1];
+    }
+
+    /** The second operand, to {@link Code#x} and {@link Code#y}. */
+    private void source(Instruction i, Place place) {
+        if (i.b.kind() == Kind.XMM) {
+            b.lload(low(i.b)).lstore(code.x).lload(high(i.b)).lstore(code.y);
+            return;
+        }
+        code.linear(i, place).store(code.address);
+        if (i.form.has(Form.Attribute.ALIGNED)) {
+            checkAligned(place);
+        }
+        memory.load(8, place);
+        b.lload(code.value).lstore(code.x);
+        b.lload(code.address).loadConstant(8L).ladd().lstore(code.address);
+        memory.load(8, place);
+        b.lload(code.value).lstore(code.y);
+    }
+
+    private void checkAligned(Place place) {
+        Label odd = b.newLabel();
+        b.lload(code.address).loadConstant(15L).land().l2i().ifne(odd);
+        code.later(() -> {
+            b.labelBinding(odd);
+            code.at(place);
+            b.aload(code.cpu).loadConstant(CpuFault.GP);
+            b.invokevirtual(Code.CPU, "fault", Code.type(FAULT, CD_int)).athrow();
+        });
+    }
+
+    // ---- Moves ----
+
+    private void moveAll(Instruction i, Place place) {
+        if (i.a.kind() == Kind.XMM) {
+            source(i, place);
+            b.lload(code.x).lstore(low(i.a)).lload(code.y).lstore(high(i.a));
+            return;
+        }
+        code.linear(i, place).store(code.address);
+        if (i.form.has(Form.Attribute.ALIGNED)) {
+            checkAligned(place);
+        }
+        memory.store(low(i.b), high(i.b), place);
+    }
+
+    private void load(Instruction i, int size, Place place) {
+        code.linear(i, place).store(code.address);
+        memory.load(size, place);
+    }
+
+    private void store(Instruction i, int local, int size, Place place) {
+        b.lload(local).lstore(code.value);
+        code.linear(i, place).store(code.address);
+        memory.store(size, place, () -> code.linear(place.next()));
+    }
+
+    /** MOVSD and MOVSS: from memory the rest becomes zero, from a register it stays. */
+    private void moveScalar(Instruction i, Place place, int size) {
+        if (i.a.kind() == Kind.MEMORY) {
+            store(i, low(i.b), size, place);
+        } else if (i.b.kind() == Kind.MEMORY) {
+            load(i, size, place);
+            b.lload(code.value).lstore(low(i.a)).lconst_0().lstore(high(i.a));
+        } else {
+            b.lload(low(i.b)).lstore(code.value);
+            writeScalar(i.a, size);
+        }
+    }
+
+    /** Writes {@link Code#value} to the lowest element of a register. */
+    private void writeScalar(Operand o, int size) {
+        if (size == 4) {
+            b.lload(low(o)).loadConstant(~LOW).land().lload(code.value).loadConstant(LOW).land().lor();
+        } else {
+            b.lload(code.value);
+        }
+        b.lstore(low(o));
+    }
+
+    /** MOVQ and MOVD: the rest of an XMM register becomes zero, and of a general one. */
+    private void moveInteger(Instruction i, Place place) {
+        Operand general = i.a.kind() == Kind.XMM ? i.b : i.a;
+        int size = general.kind() == Kind.XMM ? 8 : general.size();
+        if (i.a.kind() == Kind.MEMORY) {
+            store(i, low(i.b), size, place);
+            return;
+        }
+        switch (i.b.kind()) {
+            case MEMORY -> load(i, size, place);
+            case GPR -> b.lload(code.gpr[i.b.register()]).lstore(code.value);
+            default -> b.lload(low(i.b)).lstore(code.value);
+        }
+        b.lload(code.value);
+        code.zeroExtend(size);
+        if (i.a.kind() == Kind.XMM) {
+            b.lstore(low(i.a)).lconst_0().lstore(high(i.a));
+        } else {
+            b.lstore(code.gpr[i.a.register()]);
+        }
+    }
+
+    private void moveHalf(Instruction i, Place place, int half) {
+        if (i.a.kind() == Kind.MEMORY) {
+            store(i, code.xmm[(i.b.register() << 1) + half], 8, place);
+        } else {
+            load(i, 8, place);
+            b.lload(code.value).lstore(code.xmm[(i.a.register() << 1) + half]);
+        }
+    }
+
+    private void shuffle(Instruction i, Place place) {
+        source(i, place);
+        int order = (int) i.immediate;
+        doubleword(order);
+        doubleword(order >>> 2);
+        b.bipush(32).lshl().lor().lstore(low(i.a));
+        doubleword(order >>> 4);
+        doubleword(order >>> 6);
+        b.bipush(32).lshl().lor().lstore(high(i.a));
+    }
+
+    /** One of the four of {@link Code#x} and {@link Code#y}, zero-extended on the stack. */
+    private void doubleword(int number) {
+        b.lload((number & 2) == 0 ? code.x : code.y);
+        if ((number & 1) == 0) {
+            b.loadConstant(LOW).land();
+        } else {
+            b.bipush(32).lushr();
+        }
+    }
+
+    // ---- Integers ----
+
+    private void logical(Instruction i, int target, int source) {
+        b.lload(target);
+        switch (i.op) {
+            case PAND, ANDPS, ANDPD -> b.lload(source).land();
+            case PANDN, ANDNPS, ANDNPD -> b.loadConstant(-1L).lxor().lload(source).land();
+            case POR, ORPS, ORPD -> b.lload(source).lor();
+            default -> b.lload(source).lxor();
+        }
+        b.lstore(target);
+    }
+
+    private void lane(Lane lane, int target, int source) {
+        b.lload(target).lload(source).loadConstant(lane.signs);
+        b.invokestatic(LANES, lane.function, Code.type(CD_long, CD_long, CD_long, CD_long)).lstore(target);
+    }
+
+    private void shift(Instruction i, int target) {
+        int width = switch (i.op) {
+            case PSLLW, PSRLW -> 16;
+            case PSLLD, PSRLD -> 32;
+            default -> 64;
+        };
+        int count = (int) i.immediate & 255;
+        if (count >= width) {
+            b.lconst_0().lstore(target);
+            return;
+        }
+        boolean left = switch (i.op) {
+            case PSLLW, PSLLD, PSLLQ -> true;
+            default -> false;
+        };
+        long lane = -1L >>> 64 - width;
+        lane = left ? lane << count & lane : lane >>> count;
+        long mask = switch (width) {
+            case 16 -> lane * 0x0001000100010001L;
+            case 32 -> lane * 0x0000000100000001L;
+            default -> lane;
+        };
+        b.lload(target).loadConstant(count);
+        if (left) {
+            b.lshl();
+        } else {
+            b.lushr();
+        }
+        b.loadConstant(mask).land().lstore(target);
+    }
+
+    // ---- Floating point ----
+
+    private void arithmetic(Instruction i, Place place) {
+        String function = floating(i);
+        boolean root = function.equals("squareRoot");
+        switch (i.op) {
+            case ADDPD, SUBPD, MULPD, DIVPD, SQRTPD -> {
+                source(i, place);
+                result64(function, root, low(i.a), code.x);
+                b.lstore(code.x);
+                result64(function, root, high(i.a), code.y);
+                b.lstore(code.y);
+                commit(place);
+                b.lload(code.x).lstore(low(i.a)).lload(code.y).lstore(high(i.a));
+            }
+            case ADDSD, SUBSD, MULSD, DIVSD, SQRTSD -> {
+                scalar(i, 8, place);
+                result64(function, root, low(i.a), code.x);
+                b.lstore(code.value);
+                commit(place);
+                writeScalar(i.a, 8);
+            }
+            default -> {
+                scalar(i, 4, place);
+                b.aload(code.cpu);
+                if (!root) {
+                    b.lload(low(i.a)).l2i();
+                }
+                b.lload(code.x).l2i();
+                b.invokestatic(
+                        FLOATS,
+                        function + "32",
+                        root ? Code.type(CD_int, Code.CPU, CD_int) : Code.type(CD_int, Code.CPU, CD_int, CD_int));
+                b.i2l().lstore(code.value);
+                commit(place);
+                writeScalar(i.a, 4);
+            }
+        }
+    }
+
+    /** The second operand's lowest element, to {@link Code#x}. */
+    private void scalar(Instruction i, int size, Place place) {
+        if (i.b.kind() == Kind.XMM) {
+            b.lload(low(i.b)).lstore(code.x);
+        } else {
+            load(i, size, place);
+            b.lload(code.value).lstore(code.x);
+        }
+    }
+
+    private void result64(String function, boolean root, int target, int source) {
+        b.aload(code.cpu);
+        if (!root) {
+            b.lload(target);
+        }
+        b.lload(source);
+        b.invokestatic(
+                FLOATS,
+                function + "64",
+                root ? Code.type(CD_long, Code.CPU, CD_long) : Code.type(CD_long, Code.CPU, CD_long, CD_long));
+    }
+
+    private void commit(Place place) {
+        code.at(place);
+        b.aload(code.cpu).invokestatic(MXCSR, "commit", Code.type(CD_void, Code.CPU));
     }
 }

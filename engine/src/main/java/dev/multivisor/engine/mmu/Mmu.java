@@ -137,6 +137,21 @@ public final class Mmu {
         return putSlow(linear, 8, value);
     }
 
+    /** Stores two quadwords one after the other, both or none. */
+    public boolean put128(long linear, long low, long high) {
+        long[] t = tags;
+        int i = Tlb.index(linear);
+        if (t[i + 1] == (linear + 15 & PAGES)) {
+            ram.set(PhysicalMemory.LONG, linear + t[i + 3], low);
+            ram.set(PhysicalMemory.LONG, linear + 8 + t[i + 3], high);
+            return false;
+        }
+        checkWrite(linear, 16);
+        store64(linear, low);
+        store64(linear + 8, high);
+        return cpu.leave;
+    }
+
     private boolean putSlow(long linear, int size, long value) {
         storeSlow(data, linear, size, value);
         return cpu.leave;

@@ -4,22 +4,22 @@ package dev.multivisor.engine.cpu.sse;
  * Integer operations on the bytes, words or doublewords of a 64-bit half. Those of addition and comparison work on all
  * lanes at once: {@code h} has the highest bit of each lane set, and carries are kept from crossing it.
  */
-final class Lanes {
+public final class Lanes {
     /** The highest bit of each byte, word, doubleword. */
-    static final long H8 = 0x8080808080808080L, H16 = 0x8000800080008000L, H32 = 0x8000000080000000L;
+    public static final long H8 = 0x8080808080808080L, H16 = 0x8000800080008000L, H32 = 0x8000000080000000L;
 
     private Lanes() {}
 
-    static long add(long a, long b, long h) {
+    public static long add(long a, long b, long h) {
         return (a & ~h) + (b & ~h) ^ (a ^ b) & h;
     }
 
-    static long subtract(long a, long b, long h) {
+    public static long subtract(long a, long b, long h) {
         return (a | h) - (b & ~h) ^ (a ^ ~b) & h;
     }
 
     /** Widens the highest bit of each lane to the lane. */
-    static long spread(long t, long h) {
+    public static long spread(long t, long h) {
         t &= h;
         return (t << 1) - (t >>> width(h) - 1);
     }
@@ -29,12 +29,12 @@ final class Lanes {
         return Long.numberOfTrailingZeros(h) + 1;
     }
 
-    static long addUnsignedSaturated(long a, long b, long h) {
+    public static long addUnsignedSaturated(long a, long b, long h) {
         long sum = add(a, b, h);
         return sum | spread(a & b | (a | b) & ~sum, h);
     }
 
-    static long subtractUnsignedSaturated(long a, long b, long h) {
+    public static long subtractUnsignedSaturated(long a, long b, long h) {
         long difference = subtract(a, b, h);
         return difference & ~spread(borrow(a, b, difference), h);
     }
@@ -43,12 +43,12 @@ final class Lanes {
         return ~a & b | (~a | b) & difference;
     }
 
-    static long addSaturated(long a, long b, long h) {
+    public static long addSaturated(long a, long b, long h) {
         long sum = add(a, b, h);
         return saturate(a, sum, ~(a ^ b) & (a ^ sum), h);
     }
 
-    static long subtractSaturated(long a, long b, long h) {
+    public static long subtractSaturated(long a, long b, long h) {
         long difference = subtract(a, b, h);
         return saturate(a, difference, (a ^ b) & (a ^ difference), h);
     }
@@ -60,80 +60,80 @@ final class Lanes {
     }
 
     /** {@code b} where the mask is set, else {@code a}. */
-    static long blend(long a, long b, long mask) {
+    public static long blend(long a, long b, long mask) {
         return a & ~mask | b & mask;
     }
 
-    static long equal(long a, long b, long h) {
+    public static long equal(long a, long b, long h) {
         long x = a ^ b;
         return spread(~((x & ~h) + ~h | x), h);
     }
 
-    static long greaterUnsigned(long a, long b, long h) {
+    public static long greaterUnsigned(long a, long b, long h) {
         return spread(borrow(b, a, subtract(b, a, h)), h);
     }
 
-    static long greater(long a, long b, long h) {
+    public static long greater(long a, long b, long h) {
         return greaterUnsigned(a ^ h, b ^ h, h);
     }
 
-    static long max(long a, long b, long h) {
+    public static long max(long a, long b, long h) {
         return blend(b, a, greater(a, b, h));
     }
 
-    static long min(long a, long b, long h) {
+    public static long min(long a, long b, long h) {
         return blend(a, b, greater(a, b, h));
     }
 
-    static long maxUnsigned(long a, long b, long h) {
+    public static long maxUnsigned(long a, long b, long h) {
         return blend(b, a, greaterUnsigned(a, b, h));
     }
 
-    static long minUnsigned(long a, long b, long h) {
+    public static long minUnsigned(long a, long b, long h) {
         return blend(a, b, greaterUnsigned(a, b, h));
     }
 
-    static long absolute(long a, long h) {
+    public static long absolute(long a, long h) {
         long negative = spread(a, h);
         return subtract(a ^ negative, negative, h);
     }
 
     /** PSIGN: negated where {@code b} is negative, zero where it is zero. */
-    static long sign(long a, long b, long h) {
+    public static long sign(long a, long b, long h) {
         long negative = spread(b, h);
         return subtract(a ^ negative, negative, h) & ~equal(b, 0, h);
     }
 
     /** Rounds up. */
-    static long averageBytes(long a, long b) {
+    public static long averageBytes(long a, long b) {
         return (a | b) - ((a ^ b) >>> 1 & 0x7f7f7f7f7f7f7f7fL);
     }
 
-    static long averageWords(long a, long b) {
+    public static long averageWords(long a, long b) {
         return (a | b) - ((a ^ b) >>> 1 & 0x7fff7fff7fff7fffL);
     }
 
     // ---- Multiplication ----
 
     /** Word n, 0 to 3, sign-extended. */
-    static int word(long a, int n) {
+    public static int word(long a, int n) {
         return (short) (a >>> n * 16);
     }
 
-    static long words(int w0, int w1, int w2, int w3) {
+    public static long words(int w0, int w1, int w2, int w3) {
         return w0 & 0xffffL | (w1 & 0xffffL) << 16 | (w2 & 0xffffL) << 32 | (long) w3 << 48;
     }
 
-    static long doublewords(int low, int high) {
+    public static long doublewords(int low, int high) {
         return low & 0xffffffffL | (long) high << 32;
     }
 
-    static long multiplyLowWords(long a, long b) {
+    public static long multiplyLowWords(long a, long b) {
         return words(
                 word(a, 0) * word(b, 0), word(a, 1) * word(b, 1), word(a, 2) * word(b, 2), word(a, 3) * word(b, 3));
     }
 
-    static long multiplyHighWords(long a, long b) {
+    public static long multiplyHighWords(long a, long b) {
         return words(
                 word(a, 0) * word(b, 0) >> 16,
                 word(a, 1) * word(b, 1) >> 16,
@@ -141,7 +141,7 @@ final class Lanes {
                 word(a, 3) * word(b, 3) >> 16);
     }
 
-    static long multiplyHighUnsignedWords(long a, long b) {
+    public static long multiplyHighUnsignedWords(long a, long b) {
         return words(unsignedHigh(a, b, 0), unsignedHigh(a, b, 1), unsignedHigh(a, b, 2), unsignedHigh(a, b, 3));
     }
 
@@ -150,7 +150,7 @@ final class Lanes {
     }
 
     /** PMULHRSW: the product of two fractions of 15 bits, rounded. */
-    static long multiplyHighRounded(long a, long b) {
+    public static long multiplyHighRounded(long a, long b) {
         return words(rounded(a, b, 0), rounded(a, b, 1), rounded(a, b, 2), rounded(a, b, 3));
     }
 
@@ -158,26 +158,26 @@ final class Lanes {
         return (word(a, n) * word(b, n) >> 14) + 1 >> 1;
     }
 
-    static long multiplyLowDoublewords(long a, long b) {
+    public static long multiplyLowDoublewords(long a, long b) {
         return doublewords((int) a * (int) b, (int) (a >>> 32) * (int) (b >>> 32));
     }
 
-    static long multiplyUnsignedDoubleword(long a, long b) {
+    public static long multiplyUnsignedDoubleword(long a, long b) {
         return (a & 0xffffffffL) * (b & 0xffffffffL);
     }
 
-    static long multiplyDoubleword(long a, long b) {
+    public static long multiplyDoubleword(long a, long b) {
         return (long) (int) a * (int) b;
     }
 
     /** PMADDWD. */
-    static long multiplyAddWords(long a, long b) {
+    public static long multiplyAddWords(long a, long b) {
         return doublewords(
                 word(a, 0) * word(b, 0) + word(a, 1) * word(b, 1), word(a, 2) * word(b, 2) + word(a, 3) * word(b, 3));
     }
 
     /** PMADDUBSW: unsigned bytes of {@code a} by signed bytes of {@code b}, neighbours added with saturation. */
-    static long multiplyAddBytes(long a, long b) {
+    public static long multiplyAddBytes(long a, long b) {
         long result = 0;
         for (int n = 0; n < 64; n += 16) {
             int sum = ((int) (a >>> n) & 0xff) * (byte) (b >>> n) + ((int) (a >>> n + 8) & 0xff) * (byte) (b >>> n + 8);
@@ -186,12 +186,12 @@ final class Lanes {
         return result;
     }
 
-    static int saturateWord(int value) {
+    public static int saturateWord(int value) {
         return Math.clamp(value, Short.MIN_VALUE, Short.MAX_VALUE);
     }
 
     /** PSADBW: the sum of the absolute differences of bytes. */
-    static long sumOfDifferences(long a, long b) {
+    public static long sumOfDifferences(long a, long b) {
         long d = maxUnsigned(a, b, H8) - minUnsigned(a, b, H8);
         long pairs = (d & 0x00ff00ff00ff00ffL) + (d >>> 8 & 0x00ff00ff00ff00ffL);
         return pairs * 0x0001000100010001L >>> 48;
@@ -199,7 +199,7 @@ final class Lanes {
 
     // ---- Neighbours: four results from the eight lanes of two halves ----
 
-    static long addNeighbourWords(long low, long high, boolean saturated) {
+    public static long addNeighbourWords(long low, long high, boolean saturated) {
         int s0 = word(low, 0) + word(low, 1);
         int s1 = word(low, 2) + word(low, 3);
         int s2 = word(high, 0) + word(high, 1);
@@ -209,7 +209,7 @@ final class Lanes {
                 : words(s0, s1, s2, s3);
     }
 
-    static long subtractNeighbourWords(long low, long high, boolean saturated) {
+    public static long subtractNeighbourWords(long low, long high, boolean saturated) {
         int s0 = word(low, 0) - word(low, 1);
         int s1 = word(low, 2) - word(low, 3);
         int s2 = word(high, 0) - word(high, 1);
@@ -219,17 +219,17 @@ final class Lanes {
                 : words(s0, s1, s2, s3);
     }
 
-    static long addNeighbourDoublewords(long low, long high) {
+    public static long addNeighbourDoublewords(long low, long high) {
         return doublewords((int) low + (int) (low >>> 32), (int) high + (int) (high >>> 32));
     }
 
-    static long subtractNeighbourDoublewords(long low, long high) {
+    public static long subtractNeighbourDoublewords(long low, long high) {
         return doublewords((int) low - (int) (low >>> 32), (int) high - (int) (high >>> 32));
     }
 
     // ---- Packing: eight lanes from the lanes of two halves, with saturation ----
 
-    static long packWordsToBytes(long low, long high, int least, int greatest) {
+    public static long packWordsToBytes(long low, long high, int least, int greatest) {
         long result = 0;
         for (int n = 0; n < 4; n++) {
             result |= (Math.clamp(word(low, n), least, greatest) & 0xffL) << n * 8
@@ -238,7 +238,7 @@ final class Lanes {
         return result;
     }
 
-    static long packDoublewordsToWords(long low, long high, int least, int greatest) {
+    public static long packDoublewordsToWords(long low, long high, int least, int greatest) {
         return words(
                 Math.clamp((int) low, least, greatest),
                 Math.clamp((int) (low >>> 32), least, greatest),
@@ -248,26 +248,26 @@ final class Lanes {
 
     // ---- Interleaving the lanes of the low 4 bytes of two halves; {@code a} comes first ----
 
-    static long interleaveBytes(long a, long b) {
+    public static long interleaveBytes(long a, long b) {
         return spreadBytes(a) | spreadBytes(b) << 8;
     }
 
-    static long interleaveWords(long a, long b) {
+    public static long interleaveWords(long a, long b) {
         return spreadWords(a) | spreadWords(b) << 16;
     }
 
-    static long interleaveDoublewords(long a, long b) {
+    public static long interleaveDoublewords(long a, long b) {
         return a & 0xffffffffL | b << 32;
     }
 
     /** The low four bytes, one in each word. */
-    static long spreadBytes(long a) {
+    public static long spreadBytes(long a) {
         long words = spreadWords(a);
         return (words | words << 8) & 0x00ff00ff00ff00ffL;
     }
 
     /** The low two words, one in each doubleword. */
-    static long spreadWords(long a) {
+    public static long spreadWords(long a) {
         return a & 0xffffL | (a & 0xffff0000L) << 16;
     }
 }
