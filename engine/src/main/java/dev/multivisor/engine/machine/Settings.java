@@ -64,11 +64,12 @@ record Settings(int cpus, boolean countedTime, boolean unpackOnHost, boolean sha
                     "10000"),
             new Choice(
                     COMPILE,
-                    "which guest code is compiled: hot, off (none), or all (for tests)",
+                    "which guest code is compiled: hot, off (none); for tests all, or some (run for the third time)",
                     "hot",
                     "hot",
                     "off",
-                    "all"));
+                    "all",
+                    "some"));
 
     /** What a specification may set. */
     static List<EngineParameter> parameters() {
@@ -97,6 +98,7 @@ record Settings(int cpus, boolean countedTime, boolean unpackOnHost, boolean sha
         return switch (which) {
             case "off" -> CodeCompiler.NONE;
             case "all" -> RegionCompiler.immediate(0);
+            case "some" -> RegionCompiler.immediate(3);
             default -> RegionCompiler.shared();
         };
     }

@@ -1,6 +1,8 @@
 package dev.multivisor.engine.cpu;
 
 import dev.multivisor.engine.jit.RegionCompiler;
+import java.util.Map;
+import java.util.TreeMap;
 
 /** What the tests run with: the property {@code multivisor.test.compile} is off, all, or some. */
 public final class TestCompiler {
@@ -18,4 +20,11 @@ public final class TestCompiler {
             };
 
     private TestCompiler() {}
+
+    /** A machine's parameters with that of the mode. */
+    public static Map<String, String> parameters(Map<String, String> others) {
+        Map<String, String> all = new TreeMap<>(others);
+        all.put("compile", MODE);
+        return all;
+    }
 }

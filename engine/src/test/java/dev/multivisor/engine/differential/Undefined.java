@@ -36,6 +36,10 @@ final class Undefined {
 
     /** Whether nothing about a case's result is defined. */
     static boolean result(TestCase test, Outcome host, Outcome ours) {
+        if (test.form.op() == Op.CMPS && host.vector >= SS && ours.vector >= SS && host.vector != ours.vector) {
+            // Both operands fault, each in its way; see otherOperand.
+            return true;
+        }
         Instruction i = test.instruction;
         boolean aligned = i.form.has(Form.Attribute.ALIGNED) || i.op == Op.FXSAVE || i.op == Op.FXRSTOR;
         if (aligned && (host.vector ^ ours.vector) == (GP ^ SS)) {
@@ -69,6 +73,27 @@ final class Undefined {
     /** Whether words may have been pushed before a fault, below the stack pointer that stays. */
     static boolean pushesBeforeFault(TestCase test) {
         return test.form.op() == Op.PUSHA || test.form.op() == Op.ENTER;
+    }
+
+    /**
+     * Whether a page fault is one of an operand of CMPS: which of the two is read first is the processor's choice, and
+     * processors differ.
+     */
+    static boolean otherOperand(TestCase test, Outcome outcome) {
+        if (test.form.op() != Op.CMPS) {
+            return false;
+        }
+        int bits = test.instruction.addressSize * 8;
+        for (int register : new int[] {6, 7}) {
+            long address = outcome.gpr[register] & -1L >>> 64 - bits;
+            for (long base : new long[] {0, TestCase.GS_BASE, test.mode == 16 ? TestCase.WINDOW : 0}) {
+                long at = address + base & (test.mode == 64 ? -1L : 0xffffffffL);
+                if (Long.compareUnsigned(outcome.cr2 - at, 8) < 0) {
+                    return true;
+                }
+            }
+        }
+        return false;
     }
 
     /** Bits of the x87 status word that are undefined after a case. */

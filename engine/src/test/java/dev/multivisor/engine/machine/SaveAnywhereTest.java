@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import dev.multivisor.api.Boot;
 import dev.multivisor.api.Exit;
 import dev.multivisor.api.MachineSpec;
+import dev.multivisor.engine.cpu.TestCompiler;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
@@ -93,7 +94,7 @@ class SaveAnywhereTest {
         long bytes = 192 << 20;
         SplittableRandom random = new SplittableRandom(SEED);
         long[] points = random.longs(SAVES / 4, 0, LINUX).sorted().toArray();
-        MachineSpec spec = new MachineSpec(1, "x86-64-v2", COUNTED);
+        MachineSpec spec = new MachineSpec(1, "x86-64-v2", TestCompiler.parameters(COUNTED));
         Boot boot = new Boot(TestResources.image(kernel), List.of(), "console=ttyS0");
         TestResources lent = new TestResources(bytes);
         SoftMachine machine = SoftMachine.create("test", spec, boot, lent.resources);

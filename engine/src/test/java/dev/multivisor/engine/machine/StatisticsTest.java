@@ -47,7 +47,15 @@ class StatisticsTest {
             Map<String, Long> expected = new HashMap<>(
                     Map.of("instructions", 6L, "portReads", 1L, "portWrites", 2L, "mmioReads", 1L, "mmioWrites", 1L));
             for (String none :
-                    List.of("interrupts", "exceptions", "pageFaults", "halts", "codeInvalidations", "kicks")) {
+                    List.of(
+                            "interrupts",
+                            "exceptions",
+                            "pageFaults",
+                            "halts",
+                            "codeInvalidations",
+                            "compiledInstructions",
+                            "compiledRegions",
+                            "kicks")) {
                 expected.put(none, 0L);
             }
             assertEquals(expected, counters);

@@ -6,6 +6,7 @@ import dev.multivisor.api.Boot;
 import dev.multivisor.api.Exit;
 import dev.multivisor.api.MachineSpec;
 import dev.multivisor.api.Resources;
+import dev.multivisor.engine.cpu.TestCompiler;
 import java.io.File;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -75,7 +76,7 @@ record SystemGuest(String name, Path source, int cpus, Exit.Reason expected, Str
     }
 
     MachineSpec spec(Map<String, String> parameters) {
-        return new MachineSpec(cpus, "x86-64-v2", parameters);
+        return new MachineSpec(cpus, "x86-64-v2", TestCompiler.parameters(parameters));
     }
 
     /** Assembles and links it into a folder. */
