@@ -214,6 +214,19 @@ final class Execution {
         }
     }
 
+    /** @throws HostException while vCPUs run */
+    void requireStopped(String what) {
+        lock.lock();
+        try {
+            requireOpen();
+            if (phase == Phase.RUNNING || inside > 0) {
+                throw new HostException("machine " + name + ": " + what + " only while it is paused");
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
     Phase phase() {
         return phase;
     }

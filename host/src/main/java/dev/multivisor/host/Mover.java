@@ -64,6 +64,9 @@ final class Mover {
 
         /** Another thread is to run a vCPU. */
         void replaceThread(int cpu);
+
+        /** Who watches the machine's memory. */
+        EngineTracking tracking();
     }
 
     private final Plan plan;
@@ -186,11 +189,15 @@ final class Mover {
             save = saved - start;
             step = "restoring on engine " + plan.to.jar().version();
             target = plan.to.engine().restore(plan.spec, state, plan.resources);
+            step = "telling engine " + plan.to.jar().version() + " which pages are watched";
+            EngineTracking.Armed armed = subject.tracking().arm(target);
             restore = System.nanoTime() - saved;
             step = "committing";
-            if (!commit()) {
+            if (!subject.tracking().commit(target, armed, this::commit)) {
                 reason = late();
+                return;
             }
+            attempt.release();
         } catch (EngineException | HostException e) {
             reason = e.getMessage();
         } catch (Throwable e) {
@@ -212,7 +219,6 @@ final class Mover {
         } finally {
             lock.unlock();
         }
-        attempt.release();
         return true;
     }
 

@@ -58,6 +58,7 @@ public final class VirtualMachine implements AutoCloseable {
     /** What the guest's kernel said in a panic, or null. */
     private volatile String panic;
 
+    private final PageTracker pages;
     private final Accounts accounts;
     private final Upgrade upgrade = new Upgrade(this);
     private final List<Consumer<MachineEvent>> listeners = new CopyOnWriteArrayList<>();
@@ -72,6 +73,7 @@ public final class VirtualMachine implements AutoCloseable {
             Machine machine = engine.engine().create(settings.spec, boot, resources);
             execution = new Execution(settings.name, clock, Residence.of(engine, settings.spec, machine), this::event);
             accounts = new Accounts(engine.jar().version());
+            pages = new PageTracker(settings.name, ram, execution);
             memory = ram;
         } catch (Throwable e) {
             if (ram != null) {
@@ -108,6 +110,7 @@ public final class VirtualMachine implements AutoCloseable {
      * @throws HostException if the engine does not let go of a vCPU; the machine then runs on
      */
     public void pause() {
+        pages.requireOutside("cannot be paused");
         control.lock();
         try {
             execution.pause();
@@ -179,6 +182,7 @@ public final class VirtualMachine implements AutoCloseable {
      * @throws HostException if the machine is closed or has ended, or is being upgraded by somebody else
      */
     public HandoverReport upgrade(LoadedEngine target, UpgradeRequest request) {
+        pages.requireOutside("cannot be moved");
         return upgrade.run(target, request);
     }
 
@@ -189,6 +193,7 @@ public final class VirtualMachine implements AutoCloseable {
      * @throws HostException as {@link #upgrade}, or if it was never upgraded
      */
     public HandoverReport rollBack(Duration deadline) {
+        pages.requireOutside("cannot be moved");
         return upgrade.back(deadline);
     }
 
@@ -275,6 +280,11 @@ public final class VirtualMachine implements AutoCloseable {
         @Override
         public void replaceThread(int cpu) {
             execution.replaceThread(cpu);
+        }
+
+        @Override
+        public EngineTracking tracking() {
+            return pages.engines();
         }
     }
 
@@ -387,6 +397,11 @@ public final class VirtualMachine implements AutoCloseable {
         return home().machine().statistics();
     }
 
+    /** Watches, reads and writes guest memory. */
+    public PageTracker pages() {
+        return pages;
+    }
+
     /** The guest's time. */
     public Clock clock() {
         return clock;
@@ -399,6 +414,7 @@ public final class VirtualMachine implements AutoCloseable {
      */
     @Override
     public void close() {
+        pages.requireOutside("cannot be closed");
         stop("closed");
         control.lock();
         try {
@@ -408,6 +424,7 @@ public final class VirtualMachine implements AutoCloseable {
         } finally {
             control.unlock();
         }
+        pages.close();
         try {
             home().machine().close();
         } finally {
