@@ -6,6 +6,7 @@ import dev.multivisor.api.EngineParameter;
 import dev.multivisor.api.Exit;
 import dev.multivisor.api.Machine;
 import dev.multivisor.api.MachineSpec;
+import dev.multivisor.api.PageTracking;
 import dev.multivisor.api.Resources;
 import dev.multivisor.api.StateFormat;
 import dev.multivisor.api.VirtualCpu;
@@ -13,6 +14,7 @@ import dev.multivisor.engine.boot.BootLoader;
 import dev.multivisor.engine.boot.MemoryMap;
 import dev.multivisor.engine.device.MachineControl;
 import dev.multivisor.engine.device.acpi.AcpiTables;
+import dev.multivisor.engine.mmu.Tracking;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -191,6 +193,12 @@ public final class SoftMachine implements Machine {
         Map<String, Long> counters = new LinkedHashMap<>();
         vcpus.forEach(vcpu -> vcpu.addTo(counters));
         return counters;
+    }
+
+    // Made when it is asked for: a base from before there was page tracking has no such type.
+    @Override
+    public PageTracking tracking() {
+        return new Tracking(board.memory);
     }
 
     @Override
