@@ -154,7 +154,8 @@ final class EngineTracking {
             return users == 0 || target.engine().tracksPages()
                     ? ""
                     : "engine " + target.jar().version() + " cannot track pages, as "
-                            + (users == 1 ? "a user" : users + " users") + " of this machine's memory want";
+                            + (users == 1 ? "a user" : users + " users") + " of this machine's memory "
+                            + (users == 1 ? "wants" : "want");
         } finally {
             lock.unlock();
         }
