@@ -10,17 +10,20 @@ import dev.multivisor.host.EngineJar;
 import dev.multivisor.host.EnginePool;
 import dev.multivisor.host.HandoverReport;
 import dev.multivisor.host.HostException;
+import dev.multivisor.host.PageListener;
 import dev.multivisor.host.PageRegistration;
 import dev.multivisor.host.UpgradeRequest;
 import dev.multivisor.host.VirtualMachine;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -173,6 +176,107 @@ class TrackingTest {
             pages.set((int) first + n);
         });
         return pages;
+    }
+
+    /** Methods of listeners on two processors' threads wait for the other processor, which is in such a method too. */
+    @Test
+    void listenersChangeWhatIsWatchedWhileOthersComeAndGo() throws Exception {
+        try (VirtualMachine machine = Storm.machine(one.engine(), 2)) {
+            Meddler meddler = new Meddler(machine);
+            meddler.strict.add(Storm.FRAME, Storm.WATCHED);
+            machine.start();
+            AtomicBoolean over = new AtomicBoolean();
+            AtomicReference<Throwable> failure = new AtomicReference<>();
+            List<Thread> visitors = new ArrayList<>();
+            for (int n = 0; n < 2; n++) {
+                visitors.add(Thread.ofPlatform().start(() -> {
+                    try {
+                        while (!over.get()) {
+                            visit(machine);
+                        }
+                    } catch (Throwable e) {
+                        failure.set(e);
+                    }
+                }));
+            }
+            long end = System.nanoTime() + 3_000_000_000L;
+            for (int n = 0; System.nanoTime() < end; n++) {
+                Thread.sleep(20);
+                if (n % 10 == 0) {
+                    machine.pause();
+                    machine.resume();
+                }
+                assertEquals("", meddler.follow.wrong.get());
+                assertEquals(null, meddler.failure.get());
+                assertEquals(null, failure.get());
+            }
+            over.set(true);
+            for (Thread visitor : visitors) {
+                visitor.join();
+            }
+            machine.pause();
+            long changes = meddler.changes.get();
+            assertTrue(changes > 1000, "changes: " + changes);
+            assertTrue(meddler.notes.get() > 100, "nested writes: " + meddler.notes);
+            meddler.follow.followers.forEach(follower -> assertTrue(follower.round() > 1000));
+            meddler.strict.close();
+            meddler.loose.close();
+            meddler.noting.close();
+        }
+    }
+
+    /** Follows the guest's writes, and with some of them changes what is watched, or writes itself. */
+    private static final class Meddler implements PageListener {
+        private static final long NOTES = Storm.FRAME + 16;
+
+        private final VirtualMachine machine;
+        private final Storm.Listener follow =
+                new Storm.Listener(new Storm.Follower(0, true).from(1), new Storm.Follower(1, true).from(1));
+        private final AtomicReference<Throwable> failure = new AtomicReference<>();
+        private final AtomicLong changes = new AtomicLong();
+        private final AtomicLong notes = new AtomicLong();
+        private final PageRegistration strict;
+        private final PageRegistration loose;
+        private final PageRegistration noting;
+
+        Meddler(VirtualMachine machine) {
+            this.machine = machine;
+            strict = machine.pages().register(this);
+            loose = machine.pages().register((address, bytes, writer) -> {});
+            noting = machine.pages().register((address, bytes, writer) -> {
+                if (writer == Writer.Outside.OUTSIDE && address >>> 12 == NOTES) {
+                    notes.incrementAndGet();
+                }
+            });
+            noting.add(NOTES);
+        }
+
+        @Override
+        public void onWrite(long address, byte[] bytes, Writer writer) {
+            follow.onWrite(address, bytes, writer);
+            try {
+                switch ((int) (address + bytes[0] & 0x3f)) {
+                    case 0 -> {
+                        loose.add(Storm.OTHER);
+                        loose.add(Storm.FRAME, 2);
+                        loose.remove(Storm.OTHER);
+                        loose.remove(Storm.FRAME, 2);
+                        changes.incrementAndGet();
+                    }
+                    case 4 -> machine.pages().write(NOTES << 12, bytes);
+                    case 8 -> {
+                        String refused = "from inside a page listener";
+                        String message = assertThrows(HostException.class, loose::close).getMessage();
+                        assertTrue(message.endsWith(refused), message);
+                        message = assertThrows(HostException.class, machine::close).getMessage();
+                        assertTrue(message.endsWith(refused), message);
+                    }
+                    default -> {}
+                }
+            } catch (Throwable e) {
+                failure.compareAndSet(null, e);
+            }
+        }
     }
 
     @Test
