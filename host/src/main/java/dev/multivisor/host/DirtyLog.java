@@ -41,7 +41,7 @@ public final class DirtyLog implements AutoCloseable {
         more.stream().forEach(bit -> written.set((word << 6) + bit));
     }
 
-    BitSet take(int first, int count) {
+    BitSet fetch(int first, int count) {
         BitSet taken = written.get(first, first + count);
         written.clear(first, first + count);
         return taken;

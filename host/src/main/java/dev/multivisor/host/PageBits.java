@@ -95,7 +95,7 @@ final class PageBits {
                 throw new HostException("dirty log: is closed");
             }
             collect((int) first, (int) count);
-            return log.take((int) first, (int) count);
+            return log.fetch((int) first, (int) count);
         } finally {
             engines.unlock();
         }
