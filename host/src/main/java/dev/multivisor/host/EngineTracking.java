@@ -214,7 +214,7 @@ final class EngineTracking {
         }
         lock.lock();
         try {
-            Optional<PageTracking> there = users == 0 ? Optional.empty() : caughtUp(target, armed);
+            Optional<PageTracking> there = caughtUp(target, armed);
             if (!decision.getAsBoolean()) {
                 return false;
             }
@@ -228,7 +228,7 @@ final class EngineTracking {
 
     private Optional<PageTracking> caughtUp(Machine target, Armed armed) {
         if (armed.tracking.isEmpty()) {
-            return arm(target, frames, changes).tracking;
+            return users == 0 ? armed.tracking : arm(target, frames, changes).tracking;
         }
         if (armed.changes != changes) {
             Set<Long> more = new HashSet<>(frames);

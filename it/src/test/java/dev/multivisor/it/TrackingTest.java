@@ -10,14 +10,17 @@ import dev.multivisor.host.EngineJar;
 import dev.multivisor.host.EnginePool;
 import dev.multivisor.host.HandoverReport;
 import dev.multivisor.host.HostException;
+import dev.multivisor.host.KeptPages;
 import dev.multivisor.host.PageListener;
 import dev.multivisor.host.PageRegistration;
 import dev.multivisor.host.UpgradeRequest;
 import dev.multivisor.host.VirtualMachine;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
@@ -158,7 +161,7 @@ class TrackingTest {
             all.or(follow(machine, log.take(0, pages), 0, copy));
             byte[] memory = new byte[copy.length];
             machine.pages().read(0, memory);
-            assertEquals(-1, java.util.Arrays.mismatch(memory, copy));
+            assertEquals(-1, Arrays.mismatch(memory, copy));
             assertTrue(all.cardinality() < 64, "pages written: " + all);
             assertEquals(all, idle.take(0, pages));
             assertEquals(new BitSet(), log.take(0, pages));
@@ -176,6 +179,38 @@ class TrackingTest {
             pages.set((int) first + n);
         });
         return pages;
+    }
+
+    /** Memory as it was at a moment, collected while the guest writes on and moves. */
+    @Test
+    void pagesAreKeptAsTheyWere() throws Exception {
+        try (VirtualMachine machine = Storm.machine(one.engine(), 2)) {
+            machine.pages().register((address, bytes, writer) -> {});
+            machine.start();
+            int pages = (int) (Storm.MEMORY >>> 12);
+            for (int n = 0; n < 20; n++) {
+                Thread.sleep(10);
+                machine.pause();
+                byte[] then = new byte[pages << 12];
+                machine.pages().read(0, then);
+                byte[] kept = new byte[then.length];
+                AtomicInteger count = new AtomicInteger();
+                KeptPages keeping = machine.pages().keep((page, content) -> {
+                    MemorySegment.copy(content, 0, MemorySegment.ofArray(kept), page << 12, 4096);
+                    count.incrementAndGet();
+                });
+                machine.resume();
+                keeping.keepRest(0, pages / 2);
+                if (n % 4 == 0) {
+                    move(machine, n / 4);
+                }
+                Thread.sleep(2);
+                keeping.keepRest(0, pages);
+                keeping.close();
+                assertEquals(pages, count.get());
+                assertEquals(-1, Arrays.mismatch(then, kept), "page " + (Arrays.mismatch(then, kept) >>> 12));
+            }
+        }
     }
 
     /** Methods of listeners on two processors' threads wait for the other processor, which is in such a method too. */
