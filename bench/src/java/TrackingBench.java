@@ -137,8 +137,8 @@ final class TrackingBench {
         };
     }
 
-    private static List<double[]> measure(
-            String guest, VirtualMachine machine, Map<String, State> states, int windows) throws Exception {
+    private static List<double[]> measure(String guest, VirtualMachine machine, Map<String, State> states, int windows)
+            throws Exception {
         List<double[]> rates = new ArrayList<>();
         states.forEach((name, state) -> rates.add(new double[windows]));
         List<State> all = List.copyOf(states.values());

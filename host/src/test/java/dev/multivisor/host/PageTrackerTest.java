@@ -37,8 +37,8 @@ class PageTrackerTest {
 
     @BeforeEach
     void create() throws Exception {
-        machine = VirtualMachine.create(
-                load("1.0"), VirtualMachineTest.settings(2, Map.of()), VirtualMachineTest.boot());
+        machine =
+                VirtualMachine.create(load("1.0"), VirtualMachineTest.settings(2, Map.of()), VirtualMachineTest.boot());
         pages = machine.pages();
     }
 
@@ -222,8 +222,7 @@ class PageTrackerTest {
         registration.close();
         assertEquals(List.of(), machine.preflight(plain, Map.of()));
         assertTrue(machine.handOver(plain, Duration.ofSeconds(2)).committed());
-        assertEquals(
-                "machine test: engine 2-plain cannot track pages", message(() -> pages.register(new Notes())));
+        assertEquals("machine test: engine 2-plain cannot track pages", message(() -> pages.register(new Notes())));
         assertEquals(List.of(), machine.preflight(load("3.0"), Map.of()));
     }
 

@@ -137,8 +137,8 @@ final class Storm {
                 followers
                         .get(number)
                         .next(address, bytes)
-                        .ifPresent(problem -> wrong.compareAndSet(
-                                "", problem + ", instruction " + Long.toHexString(instruction)));
+                        .ifPresent(problem ->
+                                wrong.compareAndSet("", problem + ", instruction " + Long.toHexString(instruction)));
             } else {
                 wrong.compareAndSet("", "a write from outside at " + Long.toHexString(address));
             }

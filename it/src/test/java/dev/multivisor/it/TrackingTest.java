@@ -301,9 +301,11 @@ class TrackingTest {
                     case 4 -> machine.pages().write(NOTES << 12, bytes);
                     case 8 -> {
                         String refused = "from inside a page listener";
-                        String message = assertThrows(HostException.class, loose::close).getMessage();
+                        String message =
+                                assertThrows(HostException.class, loose::close).getMessage();
                         assertTrue(message.endsWith(refused), message);
-                        message = assertThrows(HostException.class, machine::close).getMessage();
+                        message = assertThrows(HostException.class, machine::close)
+                                .getMessage();
                         assertTrue(message.endsWith(refused), message);
                     }
                     default -> {}
@@ -321,9 +323,12 @@ class TrackingTest {
         try (EnginePool.Lease old = pool.lease(oldest)) {
             try (VirtualMachine machine = Storm.machine(old.engine(), 1)) {
                 String unable = "machine storm: engine 0.1.0 cannot track pages";
-                assertEquals(unable, assertThrows(HostException.class, () -> machine.pages()
-                                .register((address, bytes, writer) -> {}))
-                        .getMessage());
+                assertEquals(
+                        unable,
+                        assertThrows(
+                                        HostException.class,
+                                        () -> machine.pages().register((address, bytes, writer) -> {}))
+                                .getMessage());
                 assertEquals(
                         unable,
                         assertThrows(HostException.class, () -> machine.pages().logWrites())

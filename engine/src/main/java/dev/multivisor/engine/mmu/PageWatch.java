@@ -249,8 +249,7 @@ final class PageWatch {
         Translations teller = teller(by);
         boolean away = teller == null || teller.leave();
         try {
-            outside.observer.written(
-                    by == null ? -1 : by.number(), by == null ? 0 : by.instruction(), physical, bytes);
+            outside.observer.written(by == null ? -1 : by.number(), by == null ? 0 : by.instruction(), physical, bytes);
         } finally {
             if (!away) {
                 teller.enter();

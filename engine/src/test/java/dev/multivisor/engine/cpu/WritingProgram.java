@@ -150,16 +150,19 @@ final class WritingProgram {
         long old = held(address, size);
         instruction(lock + names[operation] + suffix(size) + (operation < 5 ? " " + register(size) + "," : "") + " "
                 + address);
-        change(address, size, switch (operation) {
-            case 0 -> old + value;
-            case 1 -> old | value;
-            case 2 -> old & value;
-            case 3 -> old ^ value;
-            case 4 -> old - value;
-            case 5 -> old + 1;
-            case 6 -> -old;
-            default -> ~old;
-        });
+        change(
+                address,
+                size,
+                switch (operation) {
+                    case 0 -> old + value;
+                    case 1 -> old | value;
+                    case 2 -> old & value;
+                    case 3 -> old ^ value;
+                    case 4 -> old - value;
+                    case 5 -> old + 1;
+                    case 6 -> -old;
+                    default -> ~old;
+                });
     }
 
     private void exchange(int size) {
@@ -168,8 +171,8 @@ final class WritingProgram {
         load("rbx", value);
         long old = held(address, size);
         int kind = random.nextInt(3);
-        instruction((kind == 0 ? "xchg" : kind == 1 ? "xadd" : "lock xadd") + suffix(size) + " " + register(size)
-                + ", " + address);
+        instruction((kind == 0 ? "xchg" : kind == 1 ? "xadd" : "lock xadd") + suffix(size) + " " + register(size) + ", "
+                + address);
         change(address, size, kind == 0 ? value : old + value);
     }
 
@@ -223,9 +226,8 @@ final class WritingProgram {
         for (int n = 0; n < count; n++) {
             int element = (down ? count - 1 - n : n) * size;
             for (int b = 0; b < size; b++) {
-                int stored = copies
-                        ? source[(int) (from - SOURCE) + element + b] & 0xff
-                        : (int) (value >>> b * 8) & 0xff;
+                int stored =
+                        copies ? source[(int) (from - SOURCE) + element + b] & 0xff : (int) (value >>> b * 8) & 0xff;
                 changeByte(address + element + b, stored);
             }
         }
