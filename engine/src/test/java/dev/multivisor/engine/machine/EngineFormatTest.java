@@ -84,8 +84,8 @@ class EngineFormatTest {
         try (var lent = new TestResources(SystemGuest.MEMORY);
                 var machine = guest.create(guest.build(folder), Map.of(), lent.resources)) {
             byte[] state = machine.save(SoftMachine.stateFormat());
-            BoardState given = BoardState.read(BoardState.SCHEMA.read(state, Set.of()), 1);
-            BoardState again = BoardState.read(BoardState.SCHEMA.read(state, Set.of()), 1);
+            BoardState given = BoardState.read(BoardState.SCHEMA.read(state, Set.of()), 1, false);
+            BoardState again = BoardState.read(BoardState.SCHEMA.read(state, Set.of()), 1, false);
             again.requireSame(given);
             again.rtc().registers()[5] ^= 1;
             EngineException e = assertThrows(EngineException.class, () -> given.requireSame(again));

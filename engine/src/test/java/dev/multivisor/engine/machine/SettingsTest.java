@@ -10,6 +10,7 @@ import dev.multivisor.api.MachineSpec;
 import dev.multivisor.api.StateFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
@@ -32,14 +33,14 @@ class SettingsTest {
 
     @Test
     void whatIsNotSaidIsStandard() {
-        assertEquals(new Settings(2, false, true, false, 10_000), Settings.of(spec()));
+        assertEquals(new Settings(2, false, true, false, 10_000, Optional.empty()), Settings.of(spec()));
         Map<String, String> standards = new TreeMap<>();
         for (EngineParameter parameter : SoftMachine.parameters()) {
             standards.put(parameter.name(), parameter.standard());
         }
         assertEquals(Settings.of(spec()), Settings.of(new MachineSpec(2, "x86-64-v2", standards)));
         assertEquals(
-                new Settings(2, true, false, true, 1000),
+                new Settings(2, true, false, true, 1000, Optional.empty()),
                 Settings.of(spec("time", "instructions", "payload", "guest", "sha", "on", "slice", "1000")));
     }
 
