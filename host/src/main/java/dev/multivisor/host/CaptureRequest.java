@@ -6,11 +6,12 @@ import java.util.Optional;
 /**
  * How a machine is to be captured.
  *
+ * @param id what this capture is to be known by
  * @param target the file for its memory: open for writing, and empty but as large as the memory
  * @param parent memory that was captured before, so that only what differs from it is written
  * @param live whether the guest runs on while its memory is written
  */
-public record CaptureRequest(FileChannel target, Optional<Parent> parent, boolean live) {
+public record CaptureRequest(String id, FileChannel target, Optional<Parent> parent, boolean live) {
     /**
      * An earlier capture.
      *

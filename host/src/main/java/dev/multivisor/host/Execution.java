@@ -292,7 +292,7 @@ final class Execution {
         lock.lock();
         try {
             requireOpen();
-            if (phase == Phase.RUNNING || inside > 0) {
+            if (phase == Phase.RUNNING && !held || inside > 0) {
                 throw new HostException("machine " + name + ": " + what + " only while it is paused");
             }
         } finally {

@@ -81,7 +81,7 @@ public final class VirtualMachine implements AutoCloseable {
             resources = new Resources(ram, clock, settings.serial, settings.debug, List.of(), List.of());
             Machine machine = builder.apply(resources);
             execution = new Execution(settings.name, clock, Residence.of(engine, settings.spec, machine), this::event);
-accounts = new Accounts(engine.jar().version(), work());
+            accounts = new Accounts(engine.jar().version(), work());
             pages = new PageTracker(settings.name, ram, execution);
             memory = ram;
         } catch (Throwable e) {
@@ -182,6 +182,7 @@ accounts = new Accounts(engine.jar().version(), work());
      * @throws HostException if it has ended, or cannot be saved, or the file cannot be written
      */
     public Capture capture(CaptureRequest request) {
+        pages.requireOutside("cannot be captured");
         control.lock();
         try {
             Capture capture = capturing.run(request);
@@ -190,6 +191,11 @@ accounts = new Accounts(engine.jar().version(), work());
         } finally {
             control.unlock();
         }
+    }
+
+    /** Captures a machine that only stands in for another one. */
+    void rehearseCapture(CaptureRequest request) {
+        capturing.run(request, false);
     }
 
     /** Whether {@link CaptureRequest#live} is possible on the engine where the machine is. */
@@ -208,6 +214,7 @@ accounts = new Accounts(engine.jar().version(), work());
      * @param parameters as for {@link UpgradeRequest#parameters}
      */
     public List<String> preflight(LoadedEngine target, Map<String, String> parameters) {
+        forgetCaptures(target);
         return upgrade.preflight(target, upgrade.changed(parameters));
     }
 
@@ -222,6 +229,7 @@ accounts = new Accounts(engine.jar().version(), work());
      */
     public HandoverReport upgrade(LoadedEngine target, UpgradeRequest request) {
         pages.requireOutside("cannot be moved");
+        forgetCaptures(target);
         return upgrade.run(target, request);
     }
 
@@ -233,6 +241,7 @@ accounts = new Accounts(engine.jar().version(), work());
      */
     public HandoverReport rollBack(Duration deadline) {
         pages.requireOutside("cannot be moved");
+        origin().ifPresent(was -> forgetCaptures(was.engine));
         return upgrade.back(deadline);
     }
 
@@ -324,6 +333,18 @@ accounts = new Accounts(engine.jar().version(), work());
         @Override
         public EngineTracking tracking() {
             return pages.engines();
+        }
+    }
+
+    /** The log for the next capture is no reason for an engine not to take the machine. */
+    private void forgetCaptures(LoadedEngine target) {
+        if (!target.engine().tracksPages()) {
+            control.lock();
+            try {
+                capturing.forget();
+            } finally {
+                control.unlock();
+            }
         }
     }
 

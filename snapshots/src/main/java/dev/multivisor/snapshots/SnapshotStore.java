@@ -243,11 +243,13 @@ public final class SnapshotStore {
 
     private static void write(Path path, VirtualMachine machine, Optional<Snapshot> parent, boolean live)
             throws IOException {
+        String id = HexFormat.of().toHexDigits(ThreadLocalRandom.current().nextLong());
         Capture capture;
         Path memory = Files.createFile(path.resolve(Snapshot.MEMORY), FILE);
         try (RandomAccessFile file = new RandomAccessFile(memory.toFile(), "rw")) {
             file.setLength(machine.status().memory());
             capture = machine.capture(new CaptureRequest(
+                    id,
                     file.getChannel(),
                     parent.map(over -> new CaptureRequest.Parent(over.manifest().id(), over.memory())),
                     live));
@@ -258,7 +260,7 @@ public final class SnapshotStore {
         put(path.resolve(Snapshot.PAGES), pages);
         put(path.resolve(Snapshot.STATE), state);
         Manifest manifest = Manifest.of(
-                HexFormat.of().toHexDigits(ThreadLocalRandom.current().nextLong()),
+                id,
                 parent.map(over -> new Manifest.Parent(over.name(), over.manifest().id())),
                 machine.name(),
                 capture,
