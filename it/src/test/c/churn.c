@@ -1,5 +1,5 @@
 /*
- * Writes memory as fast as it can and checks that nothing of it is ever from another moment: every word of page p is,
+ * Writes memory as fast as it can and checks that nothing of it is ever from another moment: every eighth word of page p is,
  * in round r, a function of r and p. A round looks at each word before it writes it anew.
  *
  * usage: churn MEBIBYTES SECONDS

@@ -16,7 +16,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
@@ -107,7 +106,6 @@ final class CloneCommand implements Callable<Integer> {
             throw new CliException("--count: " + count + " is not between 1 and " + MOST);
         }
         PrintWriter err = spec.commandLine().getErr();
-        SnapshotRun source = SnapshotRun.open(snapshot, check, parameters, err);
         String prefix = name.isEmpty() ? "clone" : name;
         if (prefix.length() > LONGEST_PREFIX) {
             throw new CliException("--name: " + prefix + " is longer than " + LONGEST_PREFIX + " characters");
@@ -118,22 +116,7 @@ final class CloneCommand implements Callable<Integer> {
         try (Control control = Control.reserve(prefix, err);
                 MachineHost host = new MachineHost(() -> Installation.engines(jar));
                 EnginePool.Lease lease = host.lease(jar)) {
-            long start = System.nanoTime();
-            for (int n = 1; n <= count; n++) {
-                Member member = member(host, lease, source, prefix + "-" + n);
-                members.put(member.name, member);
-                member.machine.start();
-            }
-            spec.commandLine()
-                    .getOut()
-                    .printf(
-                            Locale.ROOT,
-                            "%d machines run after %.3f s: %s-1 to %s-%d%n",
-                            count,
-                            (System.nanoTime() - start) * 1e-9,
-                            prefix,
-                            prefix,
-                            count);
+            start(host, lease, prefix, members);
             control.open(
                     host,
                     machine -> Optional.ofNullable(members.get(machine)).map(Member::console),
@@ -142,6 +125,34 @@ final class CloneCommand implements Callable<Integer> {
         } finally {
             members.values().forEach(member -> member.console.close());
         }
+    }
+
+    private void start(
+            MachineHost host, EnginePool.Lease lease, String prefix, Map<String, Member> members) {
+        SnapshotRun source = open();
+        List<Long> nanos = new ArrayList<>();
+        for (int n = 1; n <= count; n++) {
+            long start = System.nanoTime();
+            Member member = member(host, lease, source, prefix + "-" + n);
+            members.put(member.name, member);
+            member.machine.start();
+            nanos.add(System.nanoTime() - start);
+        }
+        String first = Figures.millis(nanos.getFirst());
+        nanos.sort(null);
+        spec.commandLine()
+                .getOut()
+                .println(
+                        count == 1
+                                ? prefix + "-1 runs after " + first
+                                : count + " machines run, " + prefix + "-1 to " + prefix + "-" + count + ": the first after "
+                                        + first + ", the median after " + Figures.millis(nanos.get(count / 2))
+                                        + " each");
+    }
+
+    private SnapshotRun open() {
+        return SnapshotRun.open(
+                snapshot, check, parameters, spec.commandLine().getErr());
     }
 
     private Member member(MachineHost host, EnginePool.Lease lease, SnapshotRun source, String named) {

@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.UUID;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -65,6 +66,33 @@ class SettingsTest {
         List<String> off = SoftMachine.refusals(spec(), WITH_SHA);
         assertEquals(1, off.size());
         assertTrue(off.getFirst().startsWith("parameter 'sha': cannot be turned off: "), off.getFirst());
+    }
+
+    @Test
+    void aGenerationIsChosenOrNamed() {
+        String id = "01234567-89ab-cdef-0123-456789abcdef";
+        assertEquals(Optional.empty(), Settings.of(spec("vmgenid", "off")).generation());
+        assertEquals(Optional.of(Optional.empty()), Settings.of(spec("vmgenid", "on")).generation());
+        assertEquals(
+                Optional.of(Optional.of(UUID.fromString(id))),
+                Settings.of(spec("vmgenid", id)).generation());
+        for (String bad : List.of("", "ON", "yes", id.toUpperCase(java.util.Locale.ROOT), id + "0", "1-2-3-4-5")) {
+            String message = assertThrows(EngineException.class, () -> Settings.of(spec("vmgenid", bad)))
+                    .getMessage();
+            assertTrue(message.startsWith("parameter 'vmgenid': '" + bad + "' is neither off nor on nor"), message);
+        }
+        StateFormat with = new StateFormat(SECTIONS, Set.of("vmgenid"));
+        assertEquals(List.of(), SoftMachine.refusals(spec("vmgenid", id), with));
+        assertEquals(1, SoftMachine.refusals(spec("vmgenid", id), PLAIN).size());
+        assertEquals(1, SoftMachine.refusals(spec(), with).size());
+        StateFormat first = new StateFormat(Map.of("pciBus", 1), Set.of());
+        StateSchema schema = new StateSchema(
+                List.of(PciBusSection.KIND, SectionKind.of("vmGeneration").onlyWith("vmgenid")), Set.of("vmgenid"));
+        assertEquals(Set.of("pciBus"), schema.formatFor(first, Set.of()).sections().keySet(), "without, none is written");
+        String message = assertThrows(EngineException.class, () -> schema.formatFor(first, Set.of("vmgenid")))
+                .getMessage();
+        assertEquals(
+                "section 'vmGeneration': is unknown to the target; feature 'vmgenid': is unknown to the target", message);
     }
 
     @Test
