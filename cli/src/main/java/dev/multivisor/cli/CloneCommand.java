@@ -127,8 +127,7 @@ final class CloneCommand implements Callable<Integer> {
         }
     }
 
-    private void start(
-            MachineHost host, EnginePool.Lease lease, String prefix, Map<String, Member> members) {
+    private void start(MachineHost host, EnginePool.Lease lease, String prefix, Map<String, Member> members) {
         SnapshotRun source = open();
         List<Long> nanos = new ArrayList<>();
         for (int n = 1; n <= count; n++) {
@@ -145,14 +144,14 @@ final class CloneCommand implements Callable<Integer> {
                 .println(
                         count == 1
                                 ? prefix + "-1 runs after " + first
-                                : count + " machines run, " + prefix + "-1 to " + prefix + "-" + count + ": the first after "
+                                : count + " machines run, " + prefix + "-1 to " + prefix + "-" + count
+                                        + ": the first after "
                                         + first + ", the median after " + Figures.millis(nanos.get(count / 2))
                                         + " each");
     }
 
     private SnapshotRun open() {
-        return SnapshotRun.open(
-                snapshot, check, parameters, spec.commandLine().getErr());
+        return SnapshotRun.open(snapshot, check, parameters, spec.commandLine().getErr());
     }
 
     private Member member(MachineHost host, EnginePool.Lease lease, SnapshotRun source, String named) {
@@ -191,7 +190,8 @@ final class CloneCommand implements Callable<Integer> {
                 if (end.isPresent()) {
                     running.remove(member);
                     member.console.flush(1000);
-                    String problem = panic.isEmpty() ? problem(end.get().exit()) : "the guest's kernel panicked: " + panic;
+                    String problem =
+                            panic.isEmpty() ? problem(end.get().exit()) : "the guest's kernel panicked: " + panic;
                     if (!problem.isEmpty()) {
                         err.println("multivisor: " + member.name + ": " + problem);
                         status = ExitStatus.PROBLEM;

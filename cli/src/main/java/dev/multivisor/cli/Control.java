@@ -81,8 +81,7 @@ final class Control implements AutoCloseable {
         Thread.ofPlatform().name("control-start").daemon(true).start(() -> listen(host, consoles, tell));
     }
 
-    private void listen(
-            MachineHost host, Function<String, Optional<StreamConsole>> consoles, Consumer<String> tell) {
+    private void listen(MachineHost host, Function<String, Optional<StreamConsole>> consoles, Consumer<String> tell) {
         try {
             if (closing.await(DELAY_MILLIS, TimeUnit.MILLISECONDS)) {
                 return;

@@ -198,8 +198,8 @@ final class RunCommand implements Callable<Integer> {
                 throw new CliException(option + ": a machine from a snapshot has what it had when that was made");
             }
         }
-        SnapshotRun.Plan plan =
-                new SnapshotRun.Plan(from, engine, name, parameters, false, timeout, Optional.ofNullable(log), statistics);
+        SnapshotRun.Plan plan = new SnapshotRun.Plan(
+                from, engine, name, parameters, false, timeout, Optional.ofNullable(log), statistics);
         return SnapshotRun.run(plan, spec.commandLine().getErr());
     }
 

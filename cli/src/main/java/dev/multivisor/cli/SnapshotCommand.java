@@ -52,8 +52,9 @@ final class SnapshotCommand implements Runnable {
     static final class Mode {
         @Option(
                 names = "--live",
-                description = "Let the guest run on while its memory is written: it stands still for about as long as in"
-                        + " an upgrade. This is what happens where the machine's engine can.")
+                description =
+                        "Let the guest run on while its memory is written: it stands still for about as long as in"
+                                + " an upgrade. This is what happens where the machine's engine can.")
         private boolean live;
 
         @Option(names = "--stop", description = "Have the guest, and its clock, stand still until all is written.")
@@ -190,7 +191,8 @@ final class SnapshotCommand implements Runnable {
                             names = "--param",
                             paramLabel = "K=V",
                             mapFallbackValue = "",
-                            description = "A setting of the engine that changes; K alone takes it away. May be repeated.")
+                            description =
+                                    "A setting of the engine that changes; K alone takes it away. May be repeated.")
                     Map<String, String> parameters,
             @Option(names = "--check", description = "Read all of it before, and compare it with its checksums.")
                     boolean check,

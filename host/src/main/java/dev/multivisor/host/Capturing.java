@@ -167,8 +167,8 @@ final class Capturing {
             VirtualMachine.Settings settings = new VirtualMachine.Settings(
                     "stand-in", BuiltinGuest.MEMORY, home.spec(), StandIn.Deaf.CONSOLE, StandIn.Deaf.CONSOLE);
             Path file = Files.createTempFile("multivisor-", ".memory");
-            try (FileChannel target = FileChannel.open(
-                            file, StandardOpenOption.WRITE, StandardOpenOption.DELETE_ON_CLOSE);
+            try (FileChannel target =
+                            FileChannel.open(file, StandardOpenOption.WRITE, StandardOpenOption.DELETE_ON_CLOSE);
                     VirtualMachine standIn =
                             VirtualMachine.create(home.engine(), settings, BuiltinGuest.boot("quiet"))) {
                 long end = System.nanoTime() + WARMING_NANOS;

@@ -65,8 +65,8 @@ public final class GuestRam implements GuestMemory, AutoCloseable {
         Path file = layer.file();
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
             if (channel.size() != bytes.byteSize()) {
-                throw new HostException("memory " + file + ": has " + channel.size() + " bytes, the machine "
-                        + bytes.byteSize());
+                throw new HostException(
+                        "memory " + file + ": has " + channel.size() + " bytes, the machine " + bytes.byteSize());
             }
             int descriptor = fallback.isEmpty() ? Libc.open(file) : -1;
             try {
@@ -99,8 +99,8 @@ public final class GuestRam implements GuestMemory, AutoCloseable {
 
     private void read(FileChannel channel, long offset, long size) throws IOException {
         for (long at = offset; at < offset + size; ) {
-            ByteBuffer target = bytes.asSlice(at, Math.min(READ_SIZE, offset + size - at))
-                    .asByteBuffer();
+            ByteBuffer target =
+                    bytes.asSlice(at, Math.min(READ_SIZE, offset + size - at)).asByteBuffer();
             int read = channel.read(target, at);
             if (read < 0) {
                 throw new IOException("it ends at " + at);

@@ -67,10 +67,7 @@ public final class MachineHost implements AutoCloseable {
                 settings.name(),
                 "on engine " + engine.version() + ", as it was saved on engine " + saved.engine(),
                 loaded -> VirtualMachine.restore(
-                        loaded,
-                        settings,
-                        memory,
-                        new Restoration(pool, catalog, loaded, settings.spec(), saved)));
+                        loaded, settings, memory, new Restoration(pool, catalog, loaded, settings.spec(), saved)));
     }
 
     private VirtualMachine add(

@@ -20,7 +20,12 @@ final class Restoration {
     private final MachineSpec spec;
     private final SavedMachine saved;
 
-    Restoration(EnginePool pool, Supplier<EngineCatalog> catalog, LoadedEngine target, MachineSpec spec, SavedMachine saved) {
+    Restoration(
+            EnginePool pool,
+            Supplier<EngineCatalog> catalog,
+            LoadedEngine target,
+            MachineSpec spec,
+            SavedMachine saved) {
         this.pool = pool;
         this.catalog = catalog;
         this.target = target;

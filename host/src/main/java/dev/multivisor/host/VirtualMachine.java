@@ -106,8 +106,11 @@ public final class VirtualMachine implements AutoCloseable {
      */
     public static VirtualMachine create(LoadedEngine engine, Settings settings, Boot boot) {
         return new VirtualMachine(
-                settings, engine, () -> GuestRam.allocate(settings.memory), 0, resources -> engine.engine()
-                        .create(settings.spec, boot, resources));
+                settings,
+                engine,
+                () -> GuestRam.allocate(settings.memory),
+                0,
+                resources -> engine.engine().create(settings.spec, boot, resources));
     }
 
     /** Builds a machine from a saved one; it goes on from {@link #start} on. */

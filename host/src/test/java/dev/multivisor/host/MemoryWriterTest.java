@@ -75,7 +75,10 @@ class MemoryWriterTest {
                 PageRuns more = write(ram.bytes(), true, (writer, memory) -> writer.writeAll());
                 assertTrue(more.pages() > 10 && more.pages() <= 50, more::toString);
             }
-            assertEquals(0, write(ram.bytes(), true, (writer, memory) -> writer.writeAll()).pages());
+            assertEquals(
+                    0,
+                    write(ram.bytes(), true, (writer, memory) -> writer.writeAll())
+                            .pages());
             try (GuestRam back = GuestRam.map(image());
                     GuestRam other = GuestRam.map(image())) {
                 assertEquals(-1, back.bytes().mismatch(ram.bytes()));
@@ -137,8 +140,7 @@ class MemoryWriterTest {
                 PageRuns second = write(ram, above, Optional.of(under.bytes()));
                 assertTrue(second.count() <= MemoryWriter.MOST_RUNS, second::toString);
                 MemoryImage both = new MemoryImage(
-                        size,
-                        List.of(new MemoryImage.Layer(below, first), new MemoryImage.Layer(above, second)));
+                        size, List.of(new MemoryImage.Layer(below, first), new MemoryImage.Layer(above, second)));
                 try (GuestRam back = GuestRam.map(both)) {
                     assertEquals(-1, back.bytes().mismatch(ram.bytes()));
                 }

@@ -25,7 +25,6 @@ class SnapshotCommandTest {
             exit 0
             """;
 
-
     @TempDir
     Path folder;
 
@@ -57,8 +56,8 @@ class SnapshotCommandTest {
     /** @param seconds how long it works: longer than the test takes to make its snapshots, on a busy host too */
     private Launcher.Running churn(String image, int seconds, String... more) throws Exception {
         Guests.require(image, folder);
-        Path script = Files.writeString(
-                folder.resolve("script.sh"), SCRIPT.replace("@SECONDS@", Integer.toString(seconds)));
+        Path script =
+                Files.writeString(folder.resolve("script.sh"), SCRIPT.replace("@SECONDS@", Integer.toString(seconds)));
         List<String> command = new ArrayList<>(List.of("run", "--name", "churn", "--image", image, "--memory", "256M"));
         command.addAll(List.of("--file", Guests.program("churn") + ":/root/churn", "--script", script.toString()));
         command.addAll(List.of(more));
@@ -125,7 +124,12 @@ class SnapshotCommandTest {
         Launcher.Running clones =
                 start("clone", "thirteen", "--count", "4", "--name", "web", "--logs", logs.toString());
         clones.awaitOutput("4 machines run, web-1 to web-4");
-        while (multivisor(0, "ps").out().lines().filter(line -> line.startsWith("web-")).count() < 4) {
+        while (multivisor(0, "ps")
+                        .out()
+                        .lines()
+                        .filter(line -> line.startsWith("web-"))
+                        .count()
+                < 4) {
             assertTrue(clones.process().isAlive(), clones::printed);
         }
         Launcher.Result result = clones.await();

@@ -122,10 +122,8 @@ class SnapshotTest {
     private Guest restore(Snapshot snapshot, String engine, Map<String, String> parameters) {
         ByteArrayOutputStream output = new ByteArrayOutputStream();
         MachineSpec spec = snapshot.machine().spec();
-        VirtualMachine.Settings settings =
-                settings(new MachineSpec(spec.cpus(), spec.cpuModel(), parameters), output);
-        VirtualMachine machine =
-                host.restore(ENGINES.version(engine), settings, snapshot.machine(), snapshot.memory());
+        VirtualMachine.Settings settings = settings(new MachineSpec(spec.cpus(), spec.cpuModel(), parameters), output);
+        VirtualMachine machine = host.restore(ENGINES.version(engine), settings, snapshot.machine(), snapshot.memory());
         return new Guest(machine, (StreamConsole) settings.serial(), output);
     }
 
@@ -190,7 +188,9 @@ class SnapshotTest {
         }
         // One that is not the last: what differs is found by comparing.
         chain.add(store().create(guest.machine, new SnapshotRequest("c5", Optional.of("c1"), true)));
-        assertEquals(List.of("c1", "c0"), chain.get(5).ancestors().stream().map(Snapshot::name).toList());
+        assertEquals(
+                List.of("c1", "c0"),
+                chain.get(5).ancestors().stream().map(Snapshot::name).toList());
         for (Snapshot snapshot : chain) {
             snapshot.check();
             if (snapshot.manifest().parent().isPresent()) {
@@ -203,7 +203,8 @@ class SnapshotTest {
             copy.machine.start();
             copy.awaitBeats(3).assertSound();
         }
-        String message = assertThrows(HostException.class, () -> store().remove("c1")).getMessage();
+        String message =
+                assertThrows(HostException.class, () -> store().remove("c1")).getMessage();
         assertEquals("snapshot c1: is the parent of c2, c5; remove those first", message);
         guest.assertSound();
     }
@@ -255,7 +256,8 @@ class SnapshotTest {
 
     private static Damage cut(String file, long length) {
         return snapshot -> {
-            try (RandomAccessFile cut = new RandomAccessFile(snapshot.resolve(file).toFile(), "rw")) {
+            try (RandomAccessFile cut =
+                    new RandomAccessFile(snapshot.resolve(file).toFile(), "rw")) {
                 cut.setLength(length);
             }
         };
@@ -304,9 +306,11 @@ class SnapshotTest {
         bad("over", edit("{\n", "[\n"), "/manifest.json: is no JSON object");
         bad("base", cut("memory", 4096), "/base/memory: has 4096 bytes");
         bad("base", snapshot -> Files.move(snapshot, snapshot.resolveSibling("elsewhere")), "parent: base is missing");
-        String absent = assertThrows(HostException.class, () -> store().find("absent")).getMessage();
+        String absent =
+                assertThrows(HostException.class, () -> store().find("absent")).getMessage();
         assertTrue(absent.startsWith("snapshot absent: there is none of this name in "), absent);
-        String name = assertThrows(HostException.class, () -> store().find("no such")).getMessage();
+        String name =
+                assertThrows(HostException.class, () -> store().find("no such")).getMessage();
         assertTrue(name.contains("\"no such\": is not 1 to 64 letters"), name);
     }
 
@@ -327,8 +331,8 @@ class SnapshotTest {
         Path kept = folder.resolve("kept");
         copy(all, kept);
         damage.to(all.resolve(damaged));
-        RuntimeException e = assertThrows(
-                RuntimeException.class, () -> restore(store().find("over"), NEWEST, Map.of()), problem);
+        RuntimeException e =
+                assertThrows(RuntimeException.class, () -> restore(store().find("over"), NEWEST, Map.of()), problem);
         assertTrue(Set.of(HostException.class, EngineException.class).contains(e.getClass()), e::toString);
         assertEquals(1, e.getMessage().lines().count());
         assertTrue(e.getMessage().startsWith("snapshot ") && e.getMessage().contains(problem), e.getMessage());
@@ -342,7 +346,11 @@ class SnapshotTest {
     }
 
     private static void remove(Path folder) throws Exception {
-        assertEquals(0, new ProcessBuilder(Arrays.asList("rm", "-r", folder.toString())).start().waitFor());
+        assertEquals(
+                0,
+                new ProcessBuilder(Arrays.asList("rm", "-r", folder.toString()))
+                        .start()
+                        .waitFor());
     }
 
     @Test

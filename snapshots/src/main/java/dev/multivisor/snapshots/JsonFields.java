@@ -43,7 +43,8 @@ final class JsonFields {
             return fields;
         } catch (JacksonException e) {
             throw new HostException(
-                    "snapshot " + file + ": is no JSON in line " + e.getLocation().getLineNr() + ": "
+                    "snapshot " + file + ": is no JSON in line "
+                            + e.getLocation().getLineNr() + ": "
                             + e.getOriginalMessage().lines().findFirst().orElse(""),
                     e);
         }

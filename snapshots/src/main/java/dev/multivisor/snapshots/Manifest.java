@@ -58,7 +58,13 @@ public record Manifest(
     public record Content(long bytes, long checksum) {}
 
     static Manifest of(
-            String id, Optional<Parent> parent, String machine, Capture capture, boolean live, Content state, Content pages) {
+            String id,
+            Optional<Parent> parent,
+            String machine,
+            Capture capture,
+            boolean live,
+            Content state,
+            Content pages) {
         SavedMachine saved = capture.machine();
         return new Manifest(
                 id,

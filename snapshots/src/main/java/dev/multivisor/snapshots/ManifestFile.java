@@ -141,7 +141,10 @@ final class ManifestFile {
                 in.text("machine"),
                 in.text("engine"),
                 in.integer("contract"),
-                new MachineSpec(in.integer("cpus"), in.text("cpuModel"), in.object("parameters").texts()),
+                new MachineSpec(
+                        in.integer("cpus"),
+                        in.text("cpuModel"),
+                        in.object("parameters").texts()),
                 stateFormat(in.object("format")),
                 in.number("memoryBytes"),
                 in.number("guestNanos"),

@@ -169,7 +169,9 @@ public record Snapshot(String name, Path folder, Manifest manifest, List<Snapsho
      * @throws HostException if they cannot be looked at
      */
     public long stored() {
-        return manifest.storedPages() * PageRuns.PAGE + manifest.state().bytes() + manifest.pages().bytes();
+        return manifest.storedPages() * PageRuns.PAGE
+                + manifest.state().bytes()
+                + manifest.pages().bytes();
     }
 
     private HostException problem(String file, String what) {

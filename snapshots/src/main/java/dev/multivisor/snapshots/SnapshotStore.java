@@ -113,8 +113,7 @@ public final class SnapshotStore {
             if (path.getParent() == null || path.getFileName() == null) {
                 throw new HostException("snapshot " + named + ": is no snapshot");
             }
-            return new SnapshotStore(path.getParent())
-                    .read(path.getFileName().toString(), 0);
+            return new SnapshotStore(path.getParent()).read(path.getFileName().toString(), 0);
         }
         checkName(named);
         return read(named, 0);
@@ -147,8 +146,8 @@ public final class SnapshotStore {
         }
         Snapshot parent = read(wanted.name(), depth + 1);
         if (!parent.manifest().id().equals(wanted.id())) {
-            throw new HostException(start + wanted.name() + " is another snapshot of this name (" + parent.manifest().id()
-                    + " instead of " + wanted.id() + ")");
+            throw new HostException(start + wanted.name() + " is another snapshot of this name ("
+                    + parent.manifest().id() + " instead of " + wanted.id() + ")");
         }
         return parent;
     }
@@ -261,7 +260,8 @@ public final class SnapshotStore {
         put(path.resolve(Snapshot.STATE), state);
         Manifest manifest = Manifest.of(
                 id,
-                parent.map(over -> new Manifest.Parent(over.name(), over.manifest().id())),
+                parent.map(
+                        over -> new Manifest.Parent(over.name(), over.manifest().id())),
                 machine.name(),
                 capture,
                 live,
@@ -304,14 +304,16 @@ public final class SnapshotStore {
                 return read(name, 0);
             }
             List<String> children = list().snapshots().stream()
-                    .filter(other -> other.manifest().parent().map(Manifest.Parent::name).equals(Optional.of(name)))
+                    .filter(other ->
+                            other.manifest().parent().map(Manifest.Parent::name).equals(Optional.of(name)))
                     .map(Snapshot::name)
                     .toList();
             if (!children.isEmpty()) {
                 throw new HostException("snapshot " + name + ": is the parent of " + String.join(", ", children)
                         + "; remove " + (children.size() == 1 ? "that" : "those") + " first");
             }
-            Path hidden = folder.resolve("." + name + "~" + ProcessHandle.current().pid());
+            Path hidden =
+                    folder.resolve("." + name + "~" + ProcessHandle.current().pid());
             Files.move(path, hidden, StandardCopyOption.ATOMIC_MOVE);
             delete(hidden);
             return name;

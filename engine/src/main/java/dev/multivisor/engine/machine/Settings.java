@@ -38,7 +38,11 @@ record Settings(
     /** The feature that a machine with a {@link #generation} has. */
     static final String GENERATION_FEATURE = "vmgenid";
 
-    private static final String TIME = "time", PAYLOAD = "payload", SHA = "sha", SLICE = "slice", GENERATION = "vmgenid";
+    private static final String TIME = "time",
+            PAYLOAD = "payload",
+            SHA = "sha",
+            SLICE = "slice",
+            GENERATION = "vmgenid";
     private static final String ON = "on", OFF = "off";
     private static final String IDENTIFIER = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}";
     private static final long LEAST_SLICE = 1000, MOST_SLICE = 10_000_000;
@@ -54,8 +58,8 @@ record Settings(
             if (parameter.name().equals(GENERATION)) {
                 return values.contains(value) || value.matches(IDENTIFIER)
                         ? Optional.empty()
-                        : Optional.of(is + "neither off nor on nor a GUID such as "
-                                + "01234567-89ab-cdef-0123-456789abcdef");
+                        : Optional.of(
+                                is + "neither off nor on nor a GUID such as " + "01234567-89ab-cdef-0123-456789abcdef");
             }
             if (values.isEmpty()) {
                 return number(value) < 0

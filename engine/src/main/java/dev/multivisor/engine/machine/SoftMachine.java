@@ -78,8 +78,8 @@ public final class SoftMachine implements Machine {
         }
         MachineTime time = new MachineTime(
                 resources.clock(), state.time().counted(), state.time().skipped());
-        SoftMachine machine = new SoftMachine(
-                producer, settings, wiring -> new Board(settings, resources, time, wiring, state));
+        SoftMachine machine =
+                new SoftMachine(producer, settings, wiring -> new Board(settings, resources, time, wiring, state));
         state.requireSame(machine.board.save());
         return machine;
     }

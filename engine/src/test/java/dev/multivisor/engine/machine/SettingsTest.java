@@ -72,7 +72,9 @@ class SettingsTest {
     void aGenerationIsChosenOrNamed() {
         String id = "01234567-89ab-cdef-0123-456789abcdef";
         assertEquals(Optional.empty(), Settings.of(spec("vmgenid", "off")).generation());
-        assertEquals(Optional.of(Optional.empty()), Settings.of(spec("vmgenid", "on")).generation());
+        assertEquals(
+                Optional.of(Optional.empty()),
+                Settings.of(spec("vmgenid", "on")).generation());
         assertEquals(
                 Optional.of(Optional.of(UUID.fromString(id))),
                 Settings.of(spec("vmgenid", id)).generation());
@@ -88,11 +90,13 @@ class SettingsTest {
         StateFormat first = new StateFormat(Map.of("pciBus", 1), Set.of());
         StateSchema schema = new StateSchema(
                 List.of(PciBusSection.KIND, SectionKind.of("vmGeneration").onlyWith("vmgenid")), Set.of("vmgenid"));
-        assertEquals(Set.of("pciBus"), schema.formatFor(first, Set.of()).sections().keySet(), "without, none is written");
+        assertEquals(
+                Set.of("pciBus"), schema.formatFor(first, Set.of()).sections().keySet(), "without, none is written");
         String message = assertThrows(EngineException.class, () -> schema.formatFor(first, Set.of("vmgenid")))
                 .getMessage();
         assertEquals(
-                "section 'vmGeneration': is unknown to the target; feature 'vmgenid': is unknown to the target", message);
+                "section 'vmGeneration': is unknown to the target; feature 'vmgenid': is unknown to the target",
+                message);
     }
 
     @Test

@@ -74,8 +74,9 @@ class AcpiTablesTest {
 
     @Test
     void fadtNamesTheResetRegisterAndLegacyHardware() {
-        ByteBuffer fadt =
-                ByteBuffer.wrap(tables(AcpiTables.build(BASE, 1, false)).get("FACP")).order(ByteOrder.LITTLE_ENDIAN);
+        ByteBuffer fadt = ByteBuffer.wrap(
+                        tables(AcpiTables.build(BASE, 1, false)).get("FACP"))
+                .order(ByteOrder.LITTLE_ENDIAN);
         assertEquals(1 << 10, fadt.getInt(112) & (1 << 10 | 1 << 20), "reset register, not hardware-reduced");
         assertEquals(0xcf9, fadt.getLong(120));
         assertEquals(6, fadt.get(128));
