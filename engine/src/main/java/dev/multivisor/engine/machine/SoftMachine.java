@@ -56,9 +56,10 @@ public final class SoftMachine implements Machine {
         Settings settings = Settings.of(spec);
         MachineTime time = new MachineTime(resources.clock(), settings.countedTime(), 0);
         SoftMachine machine =
-                new SoftMachine(producer, settings, wiring -> new Board(settings.cpuModel(), resources, time, wiring));
+                new SoftMachine(producer, settings, wiring -> new Board(settings, resources, time, wiring));
         MemoryMap map = MemoryMap.of(resources.memory());
-        byte[] tables = AcpiTables.build(MemoryMap.FIRMWARE, spec.cpus());
+        byte[] tables = AcpiTables.build(
+                MemoryMap.FIRMWARE, spec.cpus(), settings.generation().isPresent());
         machine.board.memory.write(MemoryMap.FIRMWARE, tables, 0, tables.length);
         BootLoader.load(boot, resources.memory(), map, MemoryMap.FIRMWARE, settings.unpackOnHost())
                 .applyTo(machine.board.cpus().get(0));
@@ -68,14 +69,17 @@ public final class SoftMachine implements Machine {
     /** Builds a machine from a state. */
     public static SoftMachine restore(String producer, MachineSpec spec, byte[] bytes, Resources resources) {
         Settings settings = Settings.of(spec);
-        BoardState state = BoardState.read(BoardState.SCHEMA.read(bytes, settings.features()), spec.cpus());
+        BoardState state = BoardState.read(
+                BoardState.SCHEMA.read(bytes, settings.features()),
+                spec.cpus(),
+                settings.generation().isPresent());
         if (state.time().counted() != settings.countedTime()) {
             throw new EngineException("parameter 'time': what drives a machine's clocks is chosen at its creation");
         }
         MachineTime time = new MachineTime(
                 resources.clock(), state.time().counted(), state.time().skipped());
-        SoftMachine machine = new SoftMachine(
-                producer, settings, wiring -> new Board(settings.cpuModel(), resources, time, wiring, state));
+        SoftMachine machine =
+                new SoftMachine(producer, settings, wiring -> new Board(settings, resources, time, wiring, state));
         state.requireSame(machine.board.save());
         return machine;
     }
@@ -105,7 +109,7 @@ public final class SoftMachine implements Machine {
 
     /** Before the first instruction: from now on the guest takes what comes from outside. */
     void connect() {
-        board.connectConsole();
+        board.connect();
     }
 
     /** Fires what is due for a vCPU. */
