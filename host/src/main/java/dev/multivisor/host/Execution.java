@@ -13,11 +13,13 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicIntegerArray;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BiConsumer;
 import java.util.function.IntSupplier;
+import java.util.stream.IntStream;
 
 /**
  * The run of a machine: its phase and its vCPU threads. Each thread calls {@link VirtualCpu#run} again and again, on
@@ -51,6 +53,9 @@ final class Execution {
     private final PausableClock clock;
     private final BiConsumer<MachineEvent.Kind, String> events;
     private final List<Thread> threads = new CopyOnWriteArrayList<>();
+
+    /** The vCPU threads' numbers in {@link HostScheduler}. */
+    private final AtomicIntegerArray hostThreads;
 
     /** Replaced by the mover while every vCPU thread waits. */
     private volatile Residence home;
@@ -87,6 +92,7 @@ final class Execution {
         this.clock = clock;
         this.home = home;
         this.events = events;
+        hostThreads = new AtomicIntegerArray(home.cpus.size());
     }
 
     // ---- What the machine is told ----
@@ -335,6 +341,13 @@ final class Execution {
 
     // ---- Handovers ----
 
+    /** The vCPU threads, as {@link HostScheduler} knows them. */
+    List<Integer> hostThreads() {
+        return IntStream.range(0, hostThreads.length())
+                .mapToObj(hostThreads::get)
+                .toList();
+    }
+
     /** From now on vCPUs that come out arrive at the attempt, unless it was given up already; makes them come out. */
     void beginHandover(Handover attempt) {
         lock.lock();
@@ -375,6 +388,7 @@ final class Execution {
     // ---- vCPU threads ----
 
     private void cpuThread(int number) {
+        hostThreads.set(number, HostScheduler.thread());
         if (runCpu(number)) {
             lock.lock();
             alive--;
@@ -469,7 +483,10 @@ final class Execution {
         if (held && firstOut == 0) {
             firstOut = System.nanoTime();
         }
-        changed.signalAll();
+        // While the machine runs, as in a handover, nobody waits for that; who is woken takes the lock, too.
+        if (held || phase != Phase.RUNNING) {
+            changed.signalAll();
+        }
         lock.unlock();
     }
 

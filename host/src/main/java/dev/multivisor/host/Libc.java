@@ -152,7 +152,7 @@ final class Libc {
     }
 
     // The bound method handles throw nothing of their own: what arrives is unchecked or a failure of the JVM.
-    private static RuntimeException rethrow(Throwable e) {
+    static RuntimeException rethrow(Throwable e) {
         if (e instanceof RuntimeException runtime) {
             return runtime;
         }

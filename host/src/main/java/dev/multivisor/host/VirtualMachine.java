@@ -317,15 +317,21 @@ public final class VirtualMachine implements AutoCloseable {
         }
 
         @Override
+        public List<Integer> hostThreads() {
+            return execution.hostThreads();
+        }
+
+        @Override
         public boolean expected() {
             return execution.phase() == before;
         }
 
         @Override
-        public void commit(Machine machine) {
+        public Runnable arrival(Machine machine) {
             Residence there = Residence.of(target, spec, machine);
-            execution.moveTo(
-                    there, trial.isPositive() ? new Probation(VirtualMachine.this, there, trial, patience) : null);
+            Probation probation =
+                    trial.isPositive() ? new Probation(VirtualMachine.this, there, trial, patience) : null;
+            return () -> execution.moveTo(there, probation);
         }
 
         @Override
