@@ -2,6 +2,7 @@
 module dev.multivisor.cli {
     requires dev.multivisor.host;
     requires dev.multivisor.images;
+    requires dev.multivisor.snapshots;
     requires dev.multivisor.server;
     requires info.picocli;
     requires java.xml;

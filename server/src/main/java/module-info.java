@@ -1,6 +1,7 @@
 /** Control of running machines: HTTP with JSON over a Unix socket, both ends of it. */
 module dev.multivisor.server {
     requires transitive dev.multivisor.host;
+    requires transitive dev.multivisor.snapshots;
     requires io.prometheus.metrics.core;
     requires io.prometheus.metrics.model;
     requires io.prometheus.writer.text;

@@ -35,4 +35,9 @@ public interface Engine {
      * @throws EngineException naming the section and field that cannot be taken; nothing is left behind
      */
     Machine restore(MachineSpec spec, byte[] state, Resources resources);
+
+    /** Whether its machines have {@link Machine#tracking}. */
+    default boolean tracksPages() {
+        return false;
+    }
 }

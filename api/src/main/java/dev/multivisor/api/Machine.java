@@ -34,6 +34,15 @@ public interface Machine extends AutoCloseable {
     Map<String, Long> statistics();
 
     /**
+     * How this machine's memory is watched for writes.
+     *
+     * @throws EngineException from an engine that {@link Engine#tracksPages cannot}
+     */
+    default PageTracking tracking() {
+        throw new EngineException("page tracking: this engine has none");
+    }
+
+    /**
      * Lets go of everything that was lent.
      *
      * @throws IllegalStateException while a vCPU is in {@link VirtualCpu#run}

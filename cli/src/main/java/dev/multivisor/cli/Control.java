@@ -13,6 +13,7 @@ import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import java.util.function.Function;
 
 /** A run's socket, by which other processes control its machine. A run goes on without when there can be none. */
 final class Control implements AutoCloseable {
@@ -66,20 +67,26 @@ final class Control implements AutoCloseable {
     }
 
     /** Begins to listen soon, unless it has already. */
-    synchronized void open(MachineHost host, StreamConsole console, Consumer<String> tell) {
+    void open(MachineHost host, StreamConsole console, Consumer<String> tell) {
+        open(host, machine -> Optional.of(console), tell);
+    }
+
+    /** The same for several machines, each with a console by its name. */
+    synchronized void open(
+            MachineHost host, Function<String, Optional<StreamConsole>> consoles, Consumer<String> tell) {
         if (opened || socket.isEmpty()) {
             return;
         }
         opened = true;
-        Thread.ofPlatform().name("control-start").daemon(true).start(() -> listen(host, console, tell));
+        Thread.ofPlatform().name("control-start").daemon(true).start(() -> listen(host, consoles, tell));
     }
 
-    private void listen(MachineHost host, StreamConsole console, Consumer<String> tell) {
+    private void listen(MachineHost host, Function<String, Optional<StreamConsole>> consoles, Consumer<String> tell) {
         try {
             if (closing.await(DELAY_MILLIS, TimeUnit.MILLISECONDS)) {
                 return;
             }
-            ControlServer next = new ControlServer(host, machine -> Optional.of(console), socket.get());
+            ControlServer next = new ControlServer(host, consoles, socket.get());
             synchronized (this) {
                 if (closing.getCount() == 0) {
                     return;

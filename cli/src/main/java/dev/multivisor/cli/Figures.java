@@ -25,6 +25,11 @@ final class Figures {
         return String.format(Locale.ROOT, "%.1f s", nanos * 1e-9);
     }
 
+    /** A time such as {@code 12.3 ms}. */
+    static String millis(long nanos) {
+        return String.format(Locale.ROOT, "%.1f ms", nanos * 1e-6);
+    }
+
     /** A time such as {@code 312 µs}. */
     static String micros(long nanos) {
         return String.format(Locale.ROOT, "%,d µs", nanos / 1000);

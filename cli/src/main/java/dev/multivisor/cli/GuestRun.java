@@ -1,7 +1,5 @@
 package dev.multivisor.cli;
 
-import dev.multivisor.api.Boot;
-import dev.multivisor.api.Console;
 import dev.multivisor.api.Exit;
 import dev.multivisor.api.MachineSpec;
 import dev.multivisor.host.EngineJar;
@@ -34,6 +32,8 @@ final class GuestRun implements EscapeKeys.Actions {
      * What is asked for.
      *
      * @param control where others reach the machine, and its name
+     * @param start what makes the machine
+     * @param reboot whether a guest that resets the machine starts anew
      * @param interactive whether keys come from a terminal in raw mode
      * @param script whether the guest runs a script, whose status it reports by debug-exit
      * @param ours whether it is the default guest, with a shell whose prompt is known
@@ -43,7 +43,7 @@ final class GuestRun implements EscapeKeys.Actions {
             Control control,
             long memory,
             MachineSpec spec,
-            Boot boot,
+            Start start,
             boolean interactive,
             boolean script,
             boolean ours,
@@ -51,6 +51,12 @@ final class GuestRun implements EscapeKeys.Actions {
             Duration timeout,
             OutputStream log,
             boolean statistics) {}
+
+    /** Makes a machine on an engine. */
+    @FunctionalInterface
+    interface Start {
+        VirtualMachine on(MachineHost host, EngineJar engine, VirtualMachine.Settings settings);
+    }
 
     private final Plan plan;
     private final MachineHost host;
@@ -118,7 +124,7 @@ final class GuestRun implements EscapeKeys.Actions {
     private Optional<MachineEnd> runOnce(long deadline) throws InterruptedException {
         VirtualMachine.Settings settings =
                 new VirtualMachine.Settings(plan.control.name(), plan.memory, spec, console, new OutputOnly(console));
-        VirtualMachine machine = host.create(engine.engine().jar(), settings, plan.boot);
+        VirtualMachine machine = plan.start.on(host, engine.engine().jar(), settings);
         try {
             current = machine;
             machine.start();
@@ -283,23 +289,5 @@ final class GuestRun implements EscapeKeys.Actions {
 
     private static String seconds(Duration time) {
         return time.toMillis() % 1000 == 0 ? time.toSeconds() + " s" : String.format("%.1f s", time.toMillis() / 1e3);
-    }
-
-    /** A console that takes what the guest prints and has nothing for it to read. */
-    private record OutputOnly(Console target) implements Console {
-        @Override
-        public void write(byte value) {
-            target.write(value);
-        }
-
-        @Override
-        public int read() {
-            return -1;
-        }
-
-        @Override
-        public void onInput(Runnable listener) {
-            // there is never any
-        }
     }
 }

@@ -68,6 +68,8 @@ public final class Main implements Runnable {
         commands.put("resume", () -> new ChangeCommand.Resume());
         commands.put("stop", () -> new ChangeCommand.Stop());
         commands.put("console", ConsoleCommand::new);
+        commands.put("snapshot", SnapshotCommand::new);
+        commands.put("clone", CloneCommand::new);
         commands.put("events", EventsCommand::new);
         commands.put("metrics", MetricsCommand::new);
         commands.put("compare", CompareCommand::new);

@@ -15,6 +15,7 @@ import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -37,6 +38,7 @@ import picocli.CommandLine.Spec;
             "  multivisor run --image debian-13 --memory 2G --cpus 2",
             "  multivisor run --kernel /boot/vmlinuz --initrd /boot/initrd.img",
             "  multivisor run --name web    \"multivisor upgrade web\" in another terminal",
+            "  multivisor run --from web-1  goes on where \"multivisor snapshot create web\" was",
             "  echo 'uname -a' | multivisor run --timeout 1m"
         },
         exitCodeListHeading = "%nExit status:%n",
@@ -53,6 +55,10 @@ import picocli.CommandLine.Spec;
             "any:With --script, the script's status."
         })
 final class RunCommand implements Callable<Integer> {
+    /** What does not go with {@code --from}. */
+    private static final List<String> NOT_FROM =
+            List.of("--image", "--kernel", "--initrd", "--append", "--memory", "--cpus", "--file", "--script");
+
     @Spec
     private CommandSpec spec;
 
@@ -62,6 +68,12 @@ final class RunCommand implements Callable<Integer> {
             defaultValue = "",
             description = "The engine: a version that \"engine list\" shows, or a JAR. Default: the newest.")
     private String engine;
+
+    @Option(
+            names = "--from",
+            paramLabel = "SNAPSHOT",
+            description = "Go on from a snapshot, as \"snapshot restore\" does, instead of starting a kernel.")
+    private String from;
 
     @Option(
             names = "--image",
@@ -129,7 +141,12 @@ final class RunCommand implements Callable<Integer> {
             description = "What to call the machine. Default: vm, or the next that is free of vm-2, vm-3...")
     private String name;
 
-    @Option(names = "--param", paramLabel = "K=V", description = "A setting of the engine. May be repeated.")
+    @Option(
+            names = "--param",
+            paramLabel = "K=V",
+            mapFallbackValue = "",
+            description = "A setting of the engine; with --from, one that changes, and K alone takes it away. May be"
+                    + " repeated.")
     private Map<String, String> parameters = new LinkedHashMap<>();
 
     @Option(names = "--statistics", description = "Print the engine's counters at the end, to standard error.")
@@ -138,6 +155,9 @@ final class RunCommand implements Callable<Integer> {
     @Override
     public Integer call() throws InterruptedException {
         StartUp.reached("command");
+        if (from != null) {
+            return goOn();
+        }
         long bytes = memorySize();
         if (cpus < 1 || cpus > 255) {
             throw new CliException("--cpus: " + cpus + " is not between 1 and 255");
@@ -158,7 +178,7 @@ final class RunCommand implements Callable<Integer> {
                     control,
                     bytes,
                     new MachineSpec(cpus, "x86-64-v2", parameters),
-                    boot,
+                    (on, newest, settings) -> on.create(newest, settings, boot),
                     interactive,
                     script != null,
                     guest.ours(),
@@ -172,6 +192,17 @@ final class RunCommand implements Callable<Integer> {
         }
     }
 
+    private int goOn() throws InterruptedException {
+        for (String option : NOT_FROM) {
+            if (spec.commandLine().getParseResult().hasMatchedOption(option)) {
+                throw new CliException(option + ": a machine from a snapshot has what it had when that was made");
+            }
+        }
+        SnapshotRun.Plan plan = new SnapshotRun.Plan(
+                from, engine, name, parameters, false, timeout, Optional.ofNullable(log), statistics);
+        return SnapshotRun.run(plan, spec.commandLine().getErr());
+    }
+
     private long memorySize() {
         try {
             return MemorySize.parse(memory);
@@ -181,9 +212,10 @@ final class RunCommand implements Callable<Integer> {
     }
 
     private OutputStream openLog() {
-        if (log == null) {
-            return null;
-        }
+        return log == null ? null : openLog(log);
+    }
+
+    static OutputStream openLog(Path log) {
         try {
             return new FileOutputStream(log.toFile());
         } catch (IOException e) {

@@ -110,7 +110,7 @@ final class UpgradeCommand implements Callable<Integer> {
     @Option(
             names = "--rehearsal",
             paramLabel = "D",
-            description = "Let the target rehearse for so long at the most, while the guest runs on. Default: 5s.")
+            description = "Let the target rehearse for so long at the most, while the guest runs on. Default: 10s.")
     private Duration rehearsal;
 
     @Option(names = "--no-rehearsal", description = "Do not rehearse.")

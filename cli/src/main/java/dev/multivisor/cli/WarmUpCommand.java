@@ -59,6 +59,11 @@ final class WarmUpCommand implements Callable<Integer> {
         run("upgrade", name, "--dry-run");
         run("upgrade", name, "--rehearsal", "500ms", "--format", "json");
         run("rollback", name);
+        run("snapshot", "create", name, "--name", name, "--format", "json");
+        run("snapshot", "list");
+        run("run", "--from", name, "--timeout", "50ms");
+        run("clone", name, "--count", "1", "--timeout", "50ms");
+        run("snapshot", "rm", name);
         run("events");
         run("metrics");
         run("stop", name);

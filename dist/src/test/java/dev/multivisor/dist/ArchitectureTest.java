@@ -59,6 +59,7 @@ class ArchitectureTest {
                 .resideInAnyPackage(
                         "dev.multivisor.host..",
                         "dev.multivisor.images..",
+                        "dev.multivisor.snapshots..",
                         "dev.multivisor.server..",
                         "dev.multivisor.cli..")
                 .check(Modules.imported("engine"));
@@ -66,14 +67,14 @@ class ArchitectureTest {
 
     @Test
     void nobodyKnowsAnEngineButByItsService() throws Exception {
-        for (String module : List.of("api", "host", "images", "server", "cli")) {
+        for (String module : List.of("api", "host", "images", "snapshots", "server", "cli")) {
             assertTrue(!requires(module).contains("dev.multivisor.engine"), module);
         }
         noClasses()
                 .should()
                 .dependOnClassesThat()
                 .resideInAPackage("dev.multivisor.engine..")
-                .check(Modules.imported("api", "host", "images", "server", "cli"));
+                .check(Modules.imported("api", "host", "images", "snapshots", "server", "cli"));
     }
 
     /**
@@ -104,7 +105,7 @@ class ArchitectureTest {
     @Test
     void controlSeesTheBaseOnly() throws Exception {
         assertEquals(
-                Set.of("dev.multivisor.host"),
+                Set.of("dev.multivisor.host", "dev.multivisor.snapshots"),
                 requires("server").stream()
                         .filter(name -> name.startsWith("dev.multivisor."))
                         .collect(Collectors.toSet()));
@@ -131,7 +132,7 @@ class ArchitectureTest {
      */
     @Test
     void partsHaveNoCycles() {
-        for (String module : List.of("host", "engine", "images", "server", "cli")) {
+        for (String module : List.of("host", "engine", "images", "snapshots", "server", "cli")) {
             slices().assignedFrom(new Parts("dev.multivisor." + module + "."))
                     .should()
                     .beFreeOfCycles()
@@ -162,7 +163,7 @@ class ArchitectureTest {
     @Test
     void librariesPrintNothing() {
         GeneralCodingRules.NO_CLASSES_SHOULD_ACCESS_STANDARD_STREAMS.check(
-                Modules.imported("api", "host", "engine", "images", "server"));
+                Modules.imported("api", "host", "engine", "images", "snapshots", "server"));
     }
 
     @Test

@@ -44,6 +44,11 @@ public final class SoftEngine implements Engine {
     }
 
     @Override
+    public boolean tracksPages() {
+        return true;
+    }
+
+    @Override
     public Machine restore(MachineSpec spec, byte[] state, Resources resources) {
         return SoftMachine.restore(NAME + " " + VERSION, spec, state, resources);
     }

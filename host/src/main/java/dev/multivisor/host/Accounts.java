@@ -13,10 +13,12 @@ final class Accounts {
     // Guarded by this:
     private final Map<String, EngineUsage> past = new LinkedHashMap<>();
     private String engine;
-    private EngineUsage.Work since = NOTHING;
+    private EngineUsage.Work since;
 
-    Accounts(String engine) {
+    /** @param before what it did before it came here */
+    Accounts(String engine, EngineUsage.Work before) {
         this.engine = engine;
+        since = before;
         past.put(engine, new EngineUsage(engine, NOTHING, 0, 0, Map.of()));
     }
 

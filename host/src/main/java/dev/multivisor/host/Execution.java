@@ -13,11 +13,13 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicIntegerArray;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BiConsumer;
 import java.util.function.IntSupplier;
+import java.util.stream.IntStream;
 
 /**
  * The run of a machine: its phase and its vCPU threads. Each thread calls {@link VirtualCpu#run} again and again, on
@@ -31,6 +33,15 @@ final class Execution {
     /** How long a vCPU whose engine failed waits to be taken back. */
     private static final long RESCUE_NANOS = 10_000_000_000L;
 
+    /**
+     * How long who waits for a moment looks again and again before it parks, because a wake-up costs some 50 µs. It
+     * yields meanwhile: there may be fewer processors than vCPUs.
+     */
+    private static final long SPIN_NANOS = 1_000_000;
+
+    /** How long vCPUs may take to go on before their stop is reported as it is. */
+    private static final long DEPARTURE_NANOS = 1_000_000_000L;
+
     /** A machine on an engine. */
     record Residence(LoadedEngine engine, MachineSpec spec, Machine machine, List<VirtualCpu> cpus) {
         static Residence of(LoadedEngine engine, MachineSpec spec, Machine machine) {
@@ -42,6 +53,9 @@ final class Execution {
     private final PausableClock clock;
     private final BiConsumer<MachineEvent.Kind, String> events;
     private final List<Thread> threads = new CopyOnWriteArrayList<>();
+
+    /** The vCPU threads' numbers in {@link HostScheduler}. */
+    private final AtomicIntegerArray hostThreads;
 
     /** Replaced by the mover while every vCPU thread waits. */
     private volatile Residence home;
@@ -60,8 +74,16 @@ final class Execution {
     /** Written under the lock; read without it by who waits for vCPUs that need the lock. */
     private volatile Phase phase = Phase.PAUSED;
 
+    /** Whether vCPUs are to wait outside for a moment, whatever the phase. Written under the lock. */
+    private volatile boolean held;
+
+    /** When the first vCPU came out, or the last one went in, since the hold began; by {@link System#nanoTime}. */
+    private volatile long firstOut, lastIn;
+
+    /** How many vCPUs are in the engine. Written under the lock. */
+    private volatile int inside;
+
     // Guarded by the lock:
-    private int inside;
     private int alive;
     private MachineEnd end;
 
@@ -70,6 +92,7 @@ final class Execution {
         this.clock = clock;
         this.home = home;
         this.events = events;
+        hostThreads = new AtomicIntegerArray(home.cpus.size());
     }
 
     // ---- What the machine is told ----
@@ -121,6 +144,62 @@ final class Execution {
         } finally {
             lock.unlock();
         }
+    }
+
+    // ---- Holding still for a moment ----
+
+    /**
+     * Takes every vCPU out of the engine and has them wait, whatever the phase. Ended by {@link #release}.
+     *
+     * @throws HostException if a vCPU does not come out, or the run has ended; nothing is held then
+     */
+    void hold() {
+        lock.lock();
+        try {
+            requireOpen();
+            held = true;
+            firstOut = 0;
+            kickAll();
+        } finally {
+            lock.unlock();
+        }
+        long start = System.nanoTime();
+        while (inside > 0 && System.nanoTime() - start < SPIN_NANOS) {
+            Thread.yield();
+        }
+        lock.lock();
+        try {
+            boolean out = awaitZero(() -> inside);
+            if (!out || phase == Phase.ENDED || phase == Phase.CLOSED) {
+                held = false;
+                changed.signalAll();
+                throw new HostException("machine " + name + ": "
+                        + (out ? "has ended" : "a vCPU did not come out within " + KICK_DEADLINE.toSeconds() + " s"));
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** The vCPUs go on as the phase says. */
+    void release() {
+        lock.lock();
+        held = false;
+        changed.signalAll();
+        lock.unlock();
+    }
+
+    /** How long the guest stood still in the last hold, once it has gone on; in nanoseconds. */
+    long heldNanos() {
+        long out = firstOut;
+        if (out == 0) {
+            return 0;
+        }
+        long start = System.nanoTime();
+        while (inside < home.cpus.size() && phase == Phase.RUNNING && System.nanoTime() - start < DEPARTURE_NANOS) {
+            LockSupport.parkNanos(20_000);
+        }
+        return Math.max(lastIn, out) - out;
     }
 
     private Thread newThread(int cpu) {
@@ -214,6 +293,19 @@ final class Execution {
         }
     }
 
+    /** @throws HostException while vCPUs run */
+    void requireStopped(String what) {
+        lock.lock();
+        try {
+            requireOpen();
+            if (phase == Phase.RUNNING && !held || inside > 0) {
+                throw new HostException("machine " + name + ": " + what + " only while it is paused");
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
     Phase phase() {
         return phase;
     }
@@ -248,6 +340,13 @@ final class Execution {
     }
 
     // ---- Handovers ----
+
+    /** The vCPU threads, as {@link HostScheduler} knows them. */
+    List<Integer> hostThreads() {
+        return IntStream.range(0, hostThreads.length())
+                .mapToObj(hostThreads::get)
+                .toList();
+    }
 
     /** From now on vCPUs that come out arrive at the attempt, unless it was given up already; makes them come out. */
     void beginHandover(Handover attempt) {
@@ -289,6 +388,7 @@ final class Execution {
     // ---- vCPU threads ----
 
     private void cpuThread(int number) {
+        hostThreads.set(number, HostScheduler.thread());
         if (runCpu(number)) {
             lock.lock();
             alive--;
@@ -357,15 +457,20 @@ final class Execution {
 
     /** Waits while the machine is paused; false once the run has ended. */
     private boolean enter() {
+        long start = System.nanoTime();
+        while (held && System.nanoTime() - start < SPIN_NANOS) {
+            Thread.yield();
+        }
         lock.lock();
         try {
-            while (phase == Phase.PAUSED) {
+            while (phase == Phase.PAUSED || held && phase == Phase.RUNNING) {
                 changed.awaitUninterruptibly();
             }
             if (phase != Phase.RUNNING) {
                 return false;
             }
             inside++;
+            lastIn = System.nanoTime();
             return true;
         } finally {
             lock.unlock();
@@ -375,7 +480,13 @@ final class Execution {
     private void leave() {
         lock.lock();
         inside--;
-        changed.signalAll();
+        if (held && firstOut == 0) {
+            firstOut = System.nanoTime();
+        }
+        // While the machine runs, as in a handover, nobody waits for that; who is woken takes the lock, too.
+        if (held || phase != Phase.RUNNING) {
+            changed.signalAll();
+        }
         lock.unlock();
     }
 

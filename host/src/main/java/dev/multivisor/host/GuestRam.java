@@ -1,29 +1,112 @@
 package dev.multivisor.host;
 
 import dev.multivisor.api.GuestMemory;
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * A guest's memory: one anonymous mapping whose pages appear when they are first touched. The guest sees up to 3 GiB
+ * A guest's memory: one private mapping whose pages appear when they are first touched. The guest sees up to 3 GiB
  * of it from address 0 and the rest from 4 GiB up, which leaves the addresses between to devices.
  */
 public final class GuestRam implements GuestMemory, AutoCloseable {
     private static final long LOW_END = 3L << 30;
     private static final long HIGH_START = 4L << 30;
 
+    /** A process may have 65,530 mappings (Linux, vm.max_map_count), and each run of pages costs up to two. */
+    private static final int MOST_MAPPINGS = 24_000;
+
+    private static final AtomicInteger MAPPINGS = new AtomicInteger();
+    private static final long READ_SIZE = 1 << 30;
+
     private final Arena arena;
     private final MemorySegment bytes;
     private final List<Region> regions;
     private final String fallback;
+    private int mappings;
 
     private GuestRam(Arena arena, MemorySegment bytes, String fallback) {
         this.arena = arena;
         this.bytes = bytes;
         this.regions = layout(bytes.byteSize());
         this.fallback = fallback;
+    }
+
+    /**
+     * Memory with what some files hold, read when it is touched. What the guest writes goes to no file, and what it does
+     * not write is in the host's memory once for all guests that have it from the same files.
+     *
+     * @throws HostException if a file cannot be used, or the host refuses
+     */
+    public static GuestRam map(MemoryImage image) {
+        GuestRam ram = allocate(image.size());
+        try {
+            for (MemoryImage.Layer layer : image.layers()) {
+                ram.lay(layer);
+            }
+            if (ram.mappings > 0) {
+                Libc.adviseGuestMemory(ram.bytes.address(), image.size());
+            }
+            return ram;
+        } catch (Throwable e) {
+            ram.close();
+            throw e;
+        }
+    }
+
+    private void lay(MemoryImage.Layer layer) {
+        Path file = layer.file();
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
+            if (channel.size() != bytes.byteSize()) {
+                throw new HostException(
+                        "memory " + file + ": has " + channel.size() + " bytes, the machine " + bytes.byteSize());
+            }
+            int descriptor = fallback.isEmpty() ? Libc.open(file) : -1;
+            try {
+                PageRuns pages = layer.pages();
+                for (int run = 0; run < pages.count(); run++) {
+                    if (!lay(descriptor, pages.offset(run), pages.size(run))) {
+                        read(channel, pages.offset(run), pages.size(run));
+                    }
+                }
+            } finally {
+                if (descriptor >= 0) {
+                    Libc.close(descriptor);
+                }
+            }
+        } catch (IOException e) {
+            throw new HostException("memory " + file + ": cannot be read (" + e + ")", e);
+        }
+    }
+
+    /** Maps a run, if the system lets a process have so many mappings. */
+    private boolean lay(int descriptor, long offset, long size) {
+        if (descriptor < 0 || MAPPINGS.get() >= MOST_MAPPINGS) {
+            return false;
+        }
+        Libc.mapFile(descriptor, offset, bytes.address() + offset, size);
+        mappings++;
+        MAPPINGS.incrementAndGet();
+        return true;
+    }
+
+    private void read(FileChannel channel, long offset, long size) throws IOException {
+        for (long at = offset; at < offset + size; ) {
+            ByteBuffer target =
+                    bytes.asSlice(at, Math.min(READ_SIZE, offset + size - at)).asByteBuffer();
+            int read = channel.read(target, at);
+            if (read < 0) {
+                throw new IOException("it ends at " + at);
+            }
+            at += read;
+        }
     }
 
     /**
@@ -87,6 +170,7 @@ public final class GuestRam implements GuestMemory, AutoCloseable {
     public void close() {
         if (arena.scope().isAlive()) {
             arena.close();
+            MAPPINGS.addAndGet(-mappings);
         }
     }
 }

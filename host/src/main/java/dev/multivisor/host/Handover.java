@@ -9,11 +9,11 @@ import java.util.concurrent.locks.LockSupport;
 /**
  * One attempt to move a machine to another engine, seen by the vCPU threads: each comes out of the engine, arrives here and
  * waits for the outcome. The mover carries the machine over: a thread with everything it will need in its processor's
- * caches. If it has no processor at that moment, the vCPU that arrived last does it itself, which takes some times as
- * long, but not a time slice of the host's scheduler. Whoever is first decides: the one who carries commits, or somebody whose
- * patience is over gives the attempt up, and everybody goes on where they were. A vCPU thread that does not come
- * back from the target engine even then is abandoned, and another takes its vCPU. So an engine that hangs holds up a
- * thread, never the guest.
+ * caches, and where the host allows it, as the vCPUs, a right to its processor ({@link Urgency}). If it has none at that
+ * moment, the vCPU that arrived last does it itself, which takes some times as long, but not a time slice of the host's
+ * scheduler. Whoever is first decides: the one who carries commits, or somebody whose patience is over gives the attempt
+ * up, and everybody goes on where they were. A vCPU thread that does not come back from the target engine even then is
+ * abandoned, and another takes its vCPU. So an engine that hangs holds up a thread, never the guest.
  */
 final class Handover {
     private enum Outcome {
@@ -40,6 +40,9 @@ final class Handover {
      */
     private static final long SPIN_NANOS = 1_000_000;
 
+    /** How often to look whether the vCPUs have gone on, which need the processors meanwhile. */
+    private static final long DEPARTURE_LOOK_NANOS = 500_000;
+
     private final int cpus;
     /** Whether there is a processor for the mover beside the vCPUs' ones. */
     private final boolean spare;
@@ -54,6 +57,14 @@ final class Handover {
     private final AtomicLong firstLeft = new AtomicLong();
     private final AtomicLong lastDeparture = new AtomicLong();
     private volatile int carryingCpu;
+
+    /** Who waits in {@link #claim}. */
+    private volatile Thread mover;
+
+    private volatile boolean moverExpected;
+
+    /** Set when it is decided and the lock that the vCPUs take next is free: who waits for a lock is put to sleep. */
+    private volatile boolean released;
 
     /**
      * A new attempt.
@@ -81,13 +92,16 @@ final class Handover {
     boolean arrive(int cpu, long left) {
         waiting.set(cpu, Thread.currentThread());
         firstLeft.accumulateAndGet(left, (one, other) -> one == 0 || other - one < 0 ? other : one);
-        if (arrived.incrementAndGet() == cpus && claimed(cpu)) {
-            transfer.run();
-            giveUp();
-            return carrier.compareAndSet(Carrier.VCPU, Carrier.VCPU_BACK);
+        if (arrived.incrementAndGet() == cpus) {
+            LockSupport.unpark(mover);
+            if (claimed(cpu)) {
+                transfer.run();
+                giveUp();
+                return carrier.compareAndSet(Carrier.VCPU, Carrier.VCPU_BACK);
+            }
         }
         long deadline = left + patienceNanos;
-        while (outcome.get() == Outcome.OPEN) {
+        while (!released) {
             long rest = deadline - System.nanoTime();
             if (rest <= 0) {
                 giveUp();
@@ -103,7 +117,7 @@ final class Handover {
     /** Whether the last vCPU is to carry the machine over. */
     private boolean claimed(int cpu) {
         long start = System.nanoTime();
-        long wait = spare ? CLAIM_NANOS : 0;
+        long wait = moverExpected ? CLAIM_NANOS : 0;
         while (System.nanoTime() - start < wait) {
             if (carrier.get() != Carrier.NONE || outcome.get() != Outcome.OPEN) {
                 return false;
@@ -124,21 +138,28 @@ final class Handover {
     // ---- Whoever carries the machine over ----
 
     /**
-     * Waits until every vCPU has arrived; whether the caller, the mover, is to carry the machine over then. Without a
-     * processor to spare it does not even wait: it would take one from a vCPU that has to come out.
+     * The calling thread, the mover, is going to {@link #claim}. Without a processor to spare it can only do so if it gets
+     * one at once when it is woken; else it would take one from a vCPU that has to come out.
      */
+    void expectMover(boolean urgent) {
+        moverExpected = spare || urgent;
+        mover = Thread.currentThread();
+    }
+
+    /** Waits until every vCPU has arrived; whether the caller, the mover, is to carry the machine over then. */
     boolean claim() {
-        if (!spare) {
-            return false;
-        }
-        while (arrived.get() < cpus) {
-            if (outcome.get() != Outcome.OPEN) {
+        while (moverExpected && arrived.get() < cpus) {
+            if (outcome.get() != Outcome.OPEN || carrier.get() != Carrier.NONE) {
                 return false;
             }
-            // There may be fewer processors than vCPUs, and these have to come out.
-            Thread.yield();
+            if (spare) {
+                // There may be fewer processors than threads, and the vCPUs have to come out.
+                Thread.yield();
+            } else {
+                LockSupport.parkNanos(this, DEPARTURE_LOOK_NANOS);
+            }
         }
-        return outcome.get() == Outcome.OPEN && carrier.compareAndSet(Carrier.NONE, Carrier.MOVER);
+        return moverExpected && outcome.get() == Outcome.OPEN && carrier.compareAndSet(Carrier.NONE, Carrier.MOVER);
     }
 
     /** Decides that the vCPUs go on with the target, unless the attempt was given up. */
@@ -148,6 +169,7 @@ final class Handover {
 
     /** Wakes the waiting threads. One that is entered too late for this sees the outcome before it parks. */
     void release() {
+        released = true;
         for (int cpu = 0; cpu < cpus; cpu++) {
             LockSupport.unpark(waiting.get(cpu));
         }
@@ -196,7 +218,7 @@ final class Handover {
     void awaitDeparture(long limitNanos) {
         long start = System.nanoTime();
         while ((!decided() || departed.get() < arrived.get()) && System.nanoTime() - start < limitNanos) {
-            LockSupport.parkNanos(20_000);
+            LockSupport.parkNanos(DEPARTURE_LOOK_NANOS);
         }
     }
 

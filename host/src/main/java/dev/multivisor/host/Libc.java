@@ -13,6 +13,7 @@ import java.lang.foreign.StructLayout;
 import java.lang.foreign.SymbolLookup;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.VarHandle;
+import java.nio.file.Path;
 
 /**
  * The C library's functions that the base calls. Bound once; where that is impossible, {@link #reason} says why
@@ -22,18 +23,26 @@ final class Libc {
     private static final int PROT_READ = 1;
     private static final int PROT_WRITE = 2;
     private static final int MAP_PRIVATE = 2;
+    private static final int MAP_FIXED = 0x10;
     private static final int MAP_ANONYMOUS = 0x20;
     private static final int MAP_NORESERVE = 0x4000;
     private static final int MADV_HUGEPAGE = 14;
     private static final int MADV_DONTDUMP = 16;
     private static final long MAP_FAILED = -1;
+    private static final int O_RDONLY_CLOEXEC = 0x80000;
 
     private static final StructLayout CALL_STATE = Linker.Option.captureStateLayout();
     private static final VarHandle ERRNO = CALL_STATE.varHandle(MemoryLayout.PathElement.groupElement("errno"));
 
     private static final Handles HANDLES = bind();
 
-    private record Handles(MethodHandle mmap, MethodHandle munmap, MethodHandle madvise, String reason) {}
+    private record Handles(
+            MethodHandle mmap,
+            MethodHandle munmap,
+            MethodHandle madvise,
+            MethodHandle open,
+            MethodHandle close,
+            String reason) {}
 
     private Libc() {}
 
@@ -59,6 +68,54 @@ final class Libc {
                         + " (errno " + (int) ERRNO.get(state, 0L) + ")");
             }
             return result.address();
+        } catch (Throwable e) {
+            throw rethrow(e);
+        }
+    }
+
+    /**
+     * Puts a part of a file, copied on write, in the place of a part of a mapping.
+     *
+     * <p>Reason: the JDK maps files only where the system likes, and counts every page of a private mapping as memory
+     * that is in use. Safety: the caller's mapping spans the range, and nobody uses it yet; the file is only read.
+     */
+    static void mapFile(int descriptor, long offset, long address, long size) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment state = arena.allocate(CALL_STATE);
+            int flags = MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE;
+            MemorySegment start = MemorySegment.ofAddress(address);
+            MemorySegment result = (MemorySegment)
+                    HANDLES.mmap.invokeExact(state, start, size, PROT_READ | PROT_WRITE, flags, descriptor, offset);
+            if (result.address() != address) {
+                throw new HostException("guest memory: the system refuses to map a part of a file (errno "
+                        + (int) ERRNO.get(state, 0L) + ")");
+            }
+        } catch (Throwable e) {
+            throw rethrow(e);
+        }
+    }
+
+    /**
+     * Opens a file for reading; negative if the system refuses.
+     *
+     * <p>Reason: {@link #mapFile} needs a descriptor. Safety: the path is copied and ends with a zero.
+     */
+    static int open(Path file) {
+        try (Arena arena = Arena.ofConfined()) {
+            return (int) HANDLES.open.invokeExact(arena.allocateFrom(file.toString()), O_RDONLY_CLOEXEC);
+        } catch (Throwable e) {
+            throw rethrow(e);
+        }
+    }
+
+    /**
+     * Closes what {@link #open} gave; mappings stay.
+     *
+     * <p>Reason: its counterpart. Safety: called once for a descriptor.
+     */
+    static void close(int descriptor) {
+        try {
+            int ignored = (int) HANDLES.close.invokeExact(descriptor);
         } catch (Throwable e) {
             throw rethrow(e);
         }
@@ -95,7 +152,7 @@ final class Libc {
     }
 
     // The bound method handles throw nothing of their own: what arrives is unchecked or a failure of the JVM.
-    private static RuntimeException rethrow(Throwable e) {
+    static RuntimeException rethrow(Throwable e) {
         if (e instanceof RuntimeException runtime) {
             return runtime;
         }
@@ -109,6 +166,8 @@ final class Libc {
     private static Handles bind() {
         if (!Libc.class.getModule().isNativeAccessEnabled()) {
             return new Handles(
+                    null,
+                    null,
                     null,
                     null,
                     null,
@@ -128,9 +187,15 @@ final class Libc {
                     lookup.findOrThrow("munmap"), FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG));
             MethodHandle madvise = linker.downcallHandle(
                     lookup.findOrThrow("madvise"), FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT));
-            return new Handles(mmap, munmap, madvise, "");
+            MethodHandle open = linker.downcallHandle(
+                    lookup.findOrThrow("open"),
+                    FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT),
+                    Linker.Option.firstVariadicArg(2));
+            MethodHandle close =
+                    linker.downcallHandle(lookup.findOrThrow("close"), FunctionDescriptor.of(JAVA_INT, JAVA_INT));
+            return new Handles(mmap, munmap, madvise, open, close, "");
         } catch (RuntimeException | LinkageError e) {
-            return new Handles(null, null, null, String.valueOf(e.getMessage()));
+            return new Handles(null, null, null, null, null, String.valueOf(e.getMessage()));
         }
     }
 }

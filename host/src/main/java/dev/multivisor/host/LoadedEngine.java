@@ -8,6 +8,7 @@ import java.lang.module.ModuleFinder;
 import java.lang.module.ResolutionException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.ServiceConfigurationError;
 import java.util.ServiceLoader;
 import java.util.Set;
@@ -31,6 +32,7 @@ public final class LoadedEngine implements AutoCloseable {
     private boolean closed;
 
     private final Set<String> warm = ConcurrentHashMap.newKeySet();
+    private final Map<String, Long> best = new ConcurrentHashMap<>();
 
     private volatile Consumer<LoadedEngine> onIdle = engine -> {};
 
@@ -115,6 +117,16 @@ public final class LoadedEngine implements AutoCloseable {
     /** Notes that such a move was rehearsed. */
     void warmedFrom(LoadedEngine source, int cpus) {
         warm.add(source.jar.version() + " " + cpus);
+    }
+
+    /** The shortest time that a stand-in with so many vCPUs took to come from there, in nanoseconds. */
+    long bestFrom(LoadedEngine source, int cpus) {
+        return best.getOrDefault(source.jar.version() + " " + cpus, Long.MAX_VALUE);
+    }
+
+    /** Notes how long a stand-in took. */
+    void tookFrom(LoadedEngine source, int cpus, long nanos) {
+        best.merge(source.jar.version() + " " + cpus, nanos, Math::min);
     }
 
     synchronized Engine engine() {

@@ -33,6 +33,8 @@ public record MachineEvent(Instant time, String machine, Kind kind, String detai
         MISBEHAVED,
         /** The new engine has passed its probation. */
         APPROVED,
+        /** It was captured for a snapshot. */
+        CAPTURED,
         /** The guest's kernel has panicked. */
         PANICKED,
         /** Its run has ended. */

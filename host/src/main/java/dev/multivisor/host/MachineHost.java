@@ -9,6 +9,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.function.Supplier;
 
 /**
@@ -43,21 +44,49 @@ public final class MachineHost implements AutoCloseable {
      * @throws dev.multivisor.api.EngineException if the engine refuses the specification or an image
      */
     public VirtualMachine create(EngineJar engine, VirtualMachine.Settings settings, Boot boot) {
+        return add(
+                engine,
+                settings.name(),
+                "on engine " + engine.version(),
+                loaded -> VirtualMachine.create(loaded, settings, boot));
+    }
+
+    /**
+     * Builds a machine from a saved one; {@link VirtualMachine#start} has it go on. What it and others from the same files
+     * do not write to is in the host's memory once.
+     *
+     * @param settings its memory's size must be the saved machine's; parameters of its specification may be others, as
+     *     in {@link VirtualMachine#upgrade}
+     * @throws HostException if the name is taken, a file cannot be used, or the engine cannot take such a machine
+     * @throws dev.multivisor.api.EngineException if the engine finds the state damaged
+     */
+    public VirtualMachine restore(
+            EngineJar engine, VirtualMachine.Settings settings, SavedMachine saved, MemoryImage memory) {
+        return add(
+                engine,
+                settings.name(),
+                "on engine " + engine.version() + ", as it was saved on engine " + saved.engine(),
+                loaded -> VirtualMachine.restore(
+                        loaded, settings, memory, new Restoration(pool, catalog, loaded, settings.spec(), saved)));
+    }
+
+    private VirtualMachine add(
+            EngineJar engine, String name, String how, Function<LoadedEngine, VirtualMachine> builder) {
         synchronized (this) {
-            if (machines.containsKey(settings.name())) {
-                throw new HostException("machine " + settings.name() + ": there is one of this name already");
+            if (machines.containsKey(name)) {
+                throw new HostException("machine " + name + ": there is one of this name already");
             }
         }
         try (EnginePool.Lease lease = pool.lease(engine)) {
-            VirtualMachine machine = VirtualMachine.create(lease.engine(), settings, boot);
+            VirtualMachine machine = builder.apply(lease.engine());
             synchronized (this) {
-                if (machines.putIfAbsent(settings.name(), machine) != null) {
+                if (machines.putIfAbsent(name, machine) != null) {
                     machine.close();
-                    throw new HostException("machine " + settings.name() + ": there is one of this name already");
+                    throw new HostException("machine " + name + ": there is one of this name already");
                 }
             }
             machine.onEvent(this::record);
-            machine.event(MachineEvent.Kind.CREATED, "on engine " + engine.version());
+            machine.event(MachineEvent.Kind.CREATED, how);
             return machine;
         }
     }

@@ -28,6 +28,11 @@ final class Mover {
 
     private static final long WARMING_NANOS = 3_000_000L;
 
+    /** How long to wait until moves are fast, and how much longer than the fastest one they may take then. */
+    private static final long SPEED_NANOS = 300_000_000L;
+
+    private static final int SPEED_FACTOR = 2;
+
     /** How long vCPUs may take to come out before they count as lost; longer than any patience with a pause. */
     private static final Duration GATHERING = Duration.ofSeconds(2);
 
@@ -37,8 +42,13 @@ final class Mover {
     /** How long the vCPUs may take to go on before their stop is reported as it is. */
     private static final long DEPARTURE_NANOS = 1_000_000_000L;
 
-    /** How often to look how far it is. */
-    private static final long LOOK_NANOS = 200_000;
+    /**
+     * How often whoever asked looks how far it is, as a part of the patience and in nanoseconds at the most. Seldom: each
+     * look takes some 100 µs of a processor, which the vCPUs may need just then.
+     */
+    private static final int LOOKS = 8;
+
+    private static final long LOOK_NANOS = 5_000_000;
 
     /** What is to be done. */
     record Plan(
@@ -56,21 +66,31 @@ final class Mover {
         /** From now on vCPUs that come out arrive at the attempt; makes them come out. */
         void begin(Handover attempt);
 
+        /** The vCPU threads, as {@link HostScheduler} knows them. */
+        List<Integer> hostThreads();
+
         /** Whether it is still in the phase in which the attempt began. */
         boolean expected();
 
-        /** From now on this is the machine that runs. Called with the lock held. */
-        void commit(Machine target);
+        /** What makes this the machine that runs, to be called with the lock held. */
+        Runnable arrival(Machine target);
 
         /** Another thread is to run a vCPU. */
         void replaceThread(int cpu);
+
+        /** Who watches the machine's memory. */
+        EngineTracking tracking();
     }
 
     private final Plan plan;
     private final Subject subject;
     private final Lock lock;
     private final Handover attempt;
+    private final Urgency urgency = new Urgency();
     private final CountDownLatch over = new CountDownLatch(1);
+
+    /** The mover needs nothing more, so that who waits for it need not look. */
+    private final CountDownLatch done = new CountDownLatch(1);
 
     // Written by the thread that does the transfer, read after it is over, or for a guess where it hangs:
     private volatile String step = "starting";
@@ -99,6 +119,7 @@ final class Mover {
         Thread.ofPlatform().name("vm-" + name + "-mover").daemon(true).start(this::move);
         String problem = await();
         attempt.giveUp();
+        urgency.end();
         if (attempt.committed()) {
             attempt.awaitDeparture(DEPARTURE_NANOS);
             return report("");
@@ -117,7 +138,7 @@ final class Mover {
             if (System.nanoTime() - start > PREPARATION.toNanos()) {
                 return "no answer while " + step;
             }
-            LockSupport.parkNanos(this, LOOK_NANOS);
+            look();
         }
         long end = System.nanoTime() + GATHERING.toNanos();
         long paused = System.nanoTime() + plan.patience.toNanos() + GATHERING.toNanos();
@@ -128,9 +149,24 @@ final class Mover {
             if (plan.cpus > 0 && attempt.gathering() && (System.nanoTime() > end || !subject.expected())) {
                 return "the vCPUs did not come out of engine " + plan.from.jar().version() + " in time";
             }
-            LockSupport.parkNanos(this, LOOK_NANOS);
+            look();
         }
         return "";
+    }
+
+    /** Returns when the mover is done, or it is time to look how far it is. */
+    private void look() {
+        long nanos = Math.min(LOOK_NANOS, plan.patience.toNanos() / LOOKS);
+        long end = System.nanoTime() + nanos;
+        try {
+            if (done.await(nanos, TimeUnit.NANOSECONDS)) {
+                return;
+            }
+        } catch (InterruptedException e) {
+            // A move that is under way cannot be left to an interrupt; the caller sees it afterwards.
+            LockSupport.parkNanos(this, end - System.nanoTime());
+            Thread.currentThread().interrupt();
+        }
     }
 
     /** Why the attempt was given up. */
@@ -153,11 +189,12 @@ final class Mover {
         try {
             step = "rehearsing on engine " + plan.to.jar().version();
             standIn = new StandIn(plan.from, plan.machineSpec, plan.to, plan.spec);
+            awaitSpeed(standIn);
             YoungSpace.makeRoom();
             standIn.warm(WARMING, WARMING_NANOS);
             step = "gathering the vCPUs";
             prepared = true;
-            subject.begin(attempt);
+            gather();
             if (attempt.claim()) {
                 transfer();
             }
@@ -172,7 +209,41 @@ final class Mover {
                 attempt.giveUp();
                 over.countDown();
             }
+            urgency.end();
+            done.countDown();
             close(standIn);
+        }
+    }
+
+    /**
+     * Moves the stand-in until that is about as fast as it ever was between these engines: code that the JVM gave up at the
+     * last move is compiled again before the guest stops for the next one.
+     */
+    private void awaitSpeed(StandIn standIn) {
+        long end = System.nanoTime() + SPEED_NANOS;
+        long best = plan.to.bestFrom(plan.from, plan.machineSpec.cpus());
+        int fast = 0;
+        do {
+            long start = System.nanoTime();
+            standIn.there().close();
+            long took = System.nanoTime() - start;
+            best = Math.min(best, took);
+            fast = took <= best * SPEED_FACTOR ? fast + 1 : 0;
+        } while (fast < WARMING && System.nanoTime() < end);
+        plan.to.tookFrom(plan.from, plan.machineSpec.cpus(), best);
+    }
+
+    /** Makes the vCPUs come out, if any are in. */
+    private void gather() {
+        if (plan.cpus > 0) {
+            attempt.expectMover(urgency.begin(Urgency.MOVER, List.of(HostScheduler.thread())));
+        } else {
+            attempt.expectMover(false);
+        }
+        subject.begin(attempt);
+        if (plan.cpus > 0) {
+            // Only when they are to come out: else they would go on with the guest, and nobody could tell them.
+            urgency.begin(Urgency.VCPU, subject.hostThreads());
         }
     }
 
@@ -186,11 +257,15 @@ final class Mover {
             save = saved - start;
             step = "restoring on engine " + plan.to.jar().version();
             target = plan.to.engine().restore(plan.spec, state, plan.resources);
+            step = "telling engine " + plan.to.jar().version() + " which pages are watched";
+            EngineTracking.Armed armed = subject.tracking().arm(target);
             restore = System.nanoTime() - saved;
             step = "committing";
-            if (!commit()) {
+            if (!subject.tracking().commit(target, armed, this::commit)) {
                 reason = late();
+                return;
             }
+            attempt.release();
         } catch (EngineException | HostException e) {
             reason = e.getMessage();
         } catch (Throwable e) {
@@ -203,16 +278,16 @@ final class Mover {
     }
 
     private boolean commit() {
+        Runnable arrival = subject.arrival(target);
         lock.lock();
         try {
             if (!attempt.decide()) {
                 return false;
             }
-            subject.commit(target);
+            arrival.run();
         } finally {
             lock.unlock();
         }
-        attempt.release();
         return true;
     }
 

@@ -14,7 +14,17 @@ final class PausableClock implements Clock {
     /** Stands while the clock is being stopped: who reads it waits for the time at which it stops. */
     private static final State STOPPING = new State(false, 0, 0);
 
-    private volatile State state = new State(false, 0, 0);
+    private volatile State state;
+
+    /** A machine's time from its beginning. */
+    PausableClock() {
+        this(0);
+    }
+
+    /** A machine's time that goes on, in nanoseconds. */
+    PausableClock(long start) {
+        state = new State(false, 0, start);
+    }
 
     @Override
     public long nanoTime() {

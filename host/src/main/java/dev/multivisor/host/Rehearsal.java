@@ -19,8 +19,11 @@ final class Rehearsal {
     /** How many moves in a row without a new best time say that it no longer falls. */
     private static final int STEADY_MOVES = 200;
 
+    /** How often to move it at least: the JVM compiles what was called some hundred times. */
+    private static final int ROUNDS = 1000;
+
     /** The part of the time for running, in per cent. */
-    private static final int RUNNING = 70;
+    private static final int RUNNING = 50;
 
     /** How often to look how fast the stand-in runs, and after how many looks without a new best it is fast. */
     private static final long LOOK_MILLIS = 50;
@@ -79,6 +82,7 @@ final class Rehearsal {
         long best = Long.MAX_VALUE;
         long last;
         int since = 0;
+        int rounds = 0;
         do {
             long start = System.nanoTime();
             Machine there = standIn.there();
@@ -89,7 +93,7 @@ final class Rehearsal {
             standIn.thereAndBack(ran);
             since = last < best ? 0 : since + 1;
             best = Math.min(best, last);
-        } while (since < STEADY_MOVES && System.nanoTime() < end);
+        } while ((++rounds < ROUNDS || since < STEADY_MOVES) && System.nanoTime() < end);
         ran.close();
         return last;
     }

@@ -77,6 +77,14 @@ final class StandIn implements AutoCloseable {
         }
     }
 
+    /** Saves it some times, but for so long at the most. */
+    void warmSaving(int times, long nanos) {
+        long end = System.nanoTime() + nanos;
+        for (int n = 0; n < times && (n == 0 || System.nanoTime() < end); n++) {
+            source.save(to.info().state());
+        }
+    }
+
     /** Leaves the memory mapped: a vCPU that hangs in the target may still use it. */
     void abandon() {
         source.close();
@@ -89,7 +97,7 @@ final class StandIn implements AutoCloseable {
     }
 
     /** A console with nobody at the far end. */
-    private enum Deaf implements Console {
+    enum Deaf implements Console {
         CONSOLE;
 
         @Override

@@ -60,6 +60,10 @@ final class Upgrade {
                 } catch (EngineException e) {
                     reasons.add(e.getMessage());
                 }
+                String watched = machine.pages().engines().refusal(target);
+                if (!watched.isEmpty()) {
+                    reasons.add(watched);
+                }
                 return reasons;
             });
         } catch (HostException e) {

@@ -15,7 +15,7 @@ public record UpgradeRequest(
         Map<String, String> parameters, Duration deadline, Duration rehearsal, Duration probation) {
     /** What holds when nothing else is asked for. */
     public static final UpgradeRequest STANDARD =
-            new UpgradeRequest(Map.of(), Duration.ofMillis(100), Duration.ofSeconds(5), Duration.ofSeconds(10));
+            new UpgradeRequest(Map.of(), Duration.ofMillis(100), Duration.ofSeconds(10), Duration.ofSeconds(10));
 
     public UpgradeRequest {
         parameters = Map.copyOf(parameters);

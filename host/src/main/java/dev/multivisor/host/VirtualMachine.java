@@ -20,6 +20,8 @@ import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
+import java.util.function.Function;
+import java.util.function.Supplier;
 
 /**
  * A virtual machine: guest memory, a clock, endpoints and vCPU threads that belong to the base, and a machine on an
@@ -45,7 +47,7 @@ public final class VirtualMachine implements AutoCloseable {
 
     private final Settings settings;
     private final GuestRam memory;
-    private final PausableClock clock = new PausableClock();
+    private final PausableClock clock;
     private final Resources resources;
     /** Held by whoever pauses, saves, moves or closes the machine, so that they take turns. Taken before the lock. */
     private final ReentrantLock control = new ReentrantLock();
@@ -58,20 +60,29 @@ public final class VirtualMachine implements AutoCloseable {
     /** What the guest's kernel said in a panic, or null. */
     private volatile String panic;
 
+    private final PageTracker pages;
     private final Accounts accounts;
+    private final Capturing capturing;
     private final Upgrade upgrade = new Upgrade(this);
     private final List<Consumer<MachineEvent>> listeners = new CopyOnWriteArrayList<>();
 
-    private VirtualMachine(Settings settings, LoadedEngine engine, Boot boot) {
+    private VirtualMachine(
+            Settings settings,
+            LoadedEngine engine,
+            Supplier<GuestRam> supply,
+            long guestNanos,
+            Function<Resources, Machine> builder) {
         this.settings = settings;
+        clock = new PausableClock(guestNanos);
         engine.retain();
         GuestRam ram = null;
         try {
-            ram = GuestRam.allocate(settings.memory);
+            ram = supply.get();
             resources = new Resources(ram, clock, settings.serial, settings.debug, List.of(), List.of());
-            Machine machine = engine.engine().create(settings.spec, boot, resources);
+            Machine machine = builder.apply(resources);
             execution = new Execution(settings.name, clock, Residence.of(engine, settings.spec, machine), this::event);
-            accounts = new Accounts(engine.jar().version());
+            accounts = new Accounts(engine.jar().version(), work());
+            pages = new PageTracker(settings.name, ram, execution);
             memory = ram;
         } catch (Throwable e) {
             if (ram != null) {
@@ -84,6 +95,7 @@ public final class VirtualMachine implements AutoCloseable {
             throw new HostException(
                     "engine " + engine.jar().version() + " failed to create a machine: " + Execution.describe(e), e);
         }
+        capturing = new Capturing(this, execution, clock, memory);
     }
 
     /**
@@ -93,7 +105,18 @@ public final class VirtualMachine implements AutoCloseable {
      * @throws dev.multivisor.api.EngineException if the engine refuses the specification or an image
      */
     public static VirtualMachine create(LoadedEngine engine, Settings settings, Boot boot) {
-        return new VirtualMachine(settings, engine, boot);
+        return new VirtualMachine(
+                settings,
+                engine,
+                () -> GuestRam.allocate(settings.memory),
+                0,
+                resources -> engine.engine().create(settings.spec, boot, resources));
+    }
+
+    /** Builds a machine from a saved one; it goes on from {@link #start} on. */
+    static VirtualMachine restore(LoadedEngine engine, Settings settings, MemoryImage image, Restoration restoration) {
+        return new VirtualMachine(
+                settings, engine, () -> GuestRam.map(image), restoration.guestNanos(), restoration::restore);
     }
 
     /** Starts the vCPUs, or goes on after {@link #pause}. Does nothing while the machine runs or once it has ended. */
@@ -108,6 +131,7 @@ public final class VirtualMachine implements AutoCloseable {
      * @throws HostException if the engine does not let go of a vCPU; the machine then runs on
      */
     public void pause() {
+        pages.requireOutside("cannot be paused");
         control.lock();
         try {
             execution.pause();
@@ -155,6 +179,33 @@ public final class VirtualMachine implements AutoCloseable {
         }
     }
 
+    /**
+     * Writes down the machine as it is at a moment, with its memory. It then goes on as before.
+     *
+     * @throws HostException if it has ended, or cannot be saved, or the file cannot be written
+     */
+    public Capture capture(CaptureRequest request) {
+        pages.requireOutside("cannot be captured");
+        control.lock();
+        try {
+            Capture capture = capturing.run(request);
+            event(MachineEvent.Kind.CAPTURED, "stopped for " + capture.stopped() / 1000 + " µs");
+            return capture;
+        } finally {
+            control.unlock();
+        }
+    }
+
+    /** Captures a machine that only stands in for another one. */
+    void rehearseCapture(CaptureRequest request) {
+        capturing.run(request, false);
+    }
+
+    /** Whether {@link CaptureRequest#live} is possible on the engine where the machine is. */
+    public boolean capturesLive() {
+        return capturing.live();
+    }
+
     /** The engine that the machine is on. */
     public LoadedEngine engine() {
         return home().engine();
@@ -166,6 +217,7 @@ public final class VirtualMachine implements AutoCloseable {
      * @param parameters as for {@link UpgradeRequest#parameters}
      */
     public List<String> preflight(LoadedEngine target, Map<String, String> parameters) {
+        forgetCaptures(target);
         return upgrade.preflight(target, upgrade.changed(parameters));
     }
 
@@ -179,6 +231,8 @@ public final class VirtualMachine implements AutoCloseable {
      * @throws HostException if the machine is closed or has ended, or is being upgraded by somebody else
      */
     public HandoverReport upgrade(LoadedEngine target, UpgradeRequest request) {
+        pages.requireOutside("cannot be moved");
+        forgetCaptures(target);
         return upgrade.run(target, request);
     }
 
@@ -189,6 +243,8 @@ public final class VirtualMachine implements AutoCloseable {
      * @throws HostException as {@link #upgrade}, or if it was never upgraded
      */
     public HandoverReport rollBack(Duration deadline) {
+        pages.requireOutside("cannot be moved");
+        origin().ifPresent(was -> forgetCaptures(was.engine));
         return upgrade.back(deadline);
     }
 
@@ -261,20 +317,43 @@ public final class VirtualMachine implements AutoCloseable {
         }
 
         @Override
+        public List<Integer> hostThreads() {
+            return execution.hostThreads();
+        }
+
+        @Override
         public boolean expected() {
             return execution.phase() == before;
         }
 
         @Override
-        public void commit(Machine machine) {
+        public Runnable arrival(Machine machine) {
             Residence there = Residence.of(target, spec, machine);
-            execution.moveTo(
-                    there, trial.isPositive() ? new Probation(VirtualMachine.this, there, trial, patience) : null);
+            Probation probation =
+                    trial.isPositive() ? new Probation(VirtualMachine.this, there, trial, patience) : null;
+            return () -> execution.moveTo(there, probation);
         }
 
         @Override
         public void replaceThread(int cpu) {
             execution.replaceThread(cpu);
+        }
+
+        @Override
+        public EngineTracking tracking() {
+            return pages.engines();
+        }
+    }
+
+    /** The log for the next capture is no reason for an engine not to take the machine. */
+    private void forgetCaptures(LoadedEngine target) {
+        if (!target.engine().tracksPages()) {
+            control.lock();
+            try {
+                capturing.forget();
+            } finally {
+                control.unlock();
+            }
         }
     }
 
@@ -387,6 +466,11 @@ public final class VirtualMachine implements AutoCloseable {
         return home().machine().statistics();
     }
 
+    /** Watches, reads and writes guest memory. */
+    public PageTracker pages() {
+        return pages;
+    }
+
     /** The guest's time. */
     public Clock clock() {
         return clock;
@@ -399,6 +483,7 @@ public final class VirtualMachine implements AutoCloseable {
      */
     @Override
     public void close() {
+        pages.requireOutside("cannot be closed");
         stop("closed");
         control.lock();
         try {
@@ -408,6 +493,7 @@ public final class VirtualMachine implements AutoCloseable {
         } finally {
             control.unlock();
         }
+        pages.close();
         try {
             home().machine().close();
         } finally {

@@ -49,6 +49,7 @@ class FaultTest {
             cells.add(() -> cell("target: restore, rehearsed", "1.0", "2-restore-" + kind, Duration.ofMillis(50)));
             cells.add(() -> cell("source: save", "1-save-" + kind + "-real", "2.0", Duration.ZERO));
             cells.add(() -> cell("target: restore", "1.0", "2-restore-" + kind + "-real", Duration.ZERO));
+            cells.add(() -> cell("target: track pages", "1.0", "2-track-" + kind, Duration.ZERO));
             cells.add(() -> cell("source: save, of the stand-in", "1-save-" + kind, "2.0", Duration.ZERO));
             cells.add(() -> cell("source: close", "1-close-" + kind + "-real", "2.0", Duration.ZERO));
         }
@@ -62,7 +63,7 @@ class FaultTest {
             }
         }
         report(table);
-        assertEquals(7 * KINDS.size() + 4, table.size());
+        assertEquals(8 * KINDS.size() + 4, table.size());
         assertAll(table.stream().flatMap(cell -> cell.checks.stream()));
     }
 
@@ -77,6 +78,9 @@ class FaultTest {
         VirtualMachine machine =
                 VirtualMachine.create(source, VirtualMachineTest.settings(2, Map.of()), VirtualMachineTest.boot());
         machine.onEvent(events::add);
+        if (step.endsWith("pages")) {
+            machine.pages().register((address, bytes, writer) -> {}).add(1);
+        }
         machine.start();
         HandoverReport report =
                 machine.upgrade(target, new UpgradeRequest(Map.of(), DEADLINE, rehearsal, Duration.ofSeconds(5)));

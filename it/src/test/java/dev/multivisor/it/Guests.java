@@ -16,6 +16,7 @@ import java.util.concurrent.TimeUnit;
 /** What guests are made of: Debian's images and programs that are compiled here. */
 final class Guests {
     private static final Path WORK = Path.of(System.getProperty("it.work"));
+    private static final String LINKER = "-Wl,-N,-Ttext=0x100000,--build-id=none,--no-warn-rwx-segments";
     private static final Map<String, String> REASONS = new HashMap<>();
 
     private Guests() {}
@@ -55,8 +56,12 @@ final class Guests {
 
     /** Assembles the small kernel that ends in a way of its own. */
     static Path kernel(String end) throws IOException, InterruptedException {
-        String linker = "-Wl,-N,-Ttext=0x100000,--build-id=none,--no-warn-rwx-segments";
-        return compile("end-" + end, source("guests", "end.S"), "-m32", "-nostdlib", "-static", linker, "-DEND_" + end);
+        return compile("end-" + end, source("guests", "end.S"), "-m32", "-nostdlib", "-static", LINKER, "-DEND_" + end);
+    }
+
+    /** Assembles the kernel that writes as fast as it can. */
+    static Path storm() throws IOException, InterruptedException {
+        return compile("storm", source("guests", "storm.S"), "-m32", "-nostdlib", "-static", LINKER);
     }
 
     private static Path source(String kind, String name) {

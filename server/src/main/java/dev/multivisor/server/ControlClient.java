@@ -40,8 +40,8 @@ import tools.jackson.core.JacksonException;
 public final class ControlClient implements AutoCloseable {
     private static final Duration PATIENCE = Duration.ofSeconds(10);
 
-    /** Longer than any rehearsal, deadline or engine's failure to answer may take. */
-    private static final Duration MOVE_PATIENCE = Duration.ofHours(3);
+    /** Longer than any rehearsal, deadline or engine's failure to answer, or a large guest's memory on a slow disk, takes. */
+    private static final Duration LENGTHY_PATIENCE = Duration.ofHours(3);
 
     private static final int THREADS = 6;
 
@@ -110,6 +110,11 @@ public final class ControlClient implements AutoCloseable {
     /** Moves a machine back. */
     public MoveView rollBack(Path socket, String name, RollbackRequest move) {
         return post(socket, path(name, "/rollback"), move, MoveView.class);
+    }
+
+    /** Makes a snapshot of a machine. */
+    public SnapshotView snapshot(Path socket, String name, SnapshotAsked asked) {
+        return post(socket, path(name, "/snapshot"), asked, SnapshotView.class);
     }
 
     /** Pauses a machine. */
@@ -200,7 +205,8 @@ public final class ControlClient implements AutoCloseable {
         if (body != null) {
             request.body(new BytesRequestContent("application/json", Json.STRICT.writeValueAsBytes(body)));
         }
-        return read(send(socket, request, body instanceof MoveRequest ? MOVE_PATIENCE : Duration.ofMinutes(2)), type);
+        boolean lengthy = body instanceof MoveRequest || body instanceof SnapshotAsked;
+        return read(send(socket, request, lengthy ? LENGTHY_PATIENCE : Duration.ofMinutes(2)), type);
     }
 
     private Request request(Path socket, String method, String path) {

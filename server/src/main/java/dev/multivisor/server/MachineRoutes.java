@@ -9,6 +9,8 @@ import dev.multivisor.host.MachineEvent;
 import dev.multivisor.host.MachineHost;
 import dev.multivisor.host.UpgradeRequest;
 import dev.multivisor.host.VirtualMachine;
+import dev.multivisor.snapshots.SnapshotRequest;
+import dev.multivisor.snapshots.SnapshotStore;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
@@ -34,6 +36,7 @@ final class MachineRoutes {
                 new Route("POST", "/v1/machines/{name}/pause", call -> change(call, VirtualMachine::pause)),
                 new Route("POST", "/v1/machines/{name}/resume", call -> change(call, VirtualMachine::resume)),
                 new Route("POST", "/v1/machines/{name}/stop", this::stop),
+                new Route("POST", "/v1/machines/{name}/snapshot", this::snapshot),
                 new Route("GET", "/v1/engines", this::engines));
     }
 
@@ -123,6 +126,14 @@ final class MachineRoutes {
         } finally {
             host.offEvent(watch);
         }
+    }
+
+    private void snapshot(Call call) throws IOException {
+        VirtualMachine machine = machine(call);
+        SnapshotAsked asked = call.body(SnapshotAsked.class);
+        SnapshotStore store = SnapshotStore.open();
+        SnapshotRequest request = asked.checked(machine, store);
+        call.answer(200, SnapshotView.of(store.create(machine, request)));
     }
 
     private void engines(Call call) {

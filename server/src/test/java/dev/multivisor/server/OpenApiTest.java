@@ -30,7 +30,9 @@ class OpenApiTest {
             RollbackRequest.class, "RollbackRequest",
             MoveView.class, "Move",
             EngineView.class, "Engine",
-            EventView.class, "Event");
+            EventView.class, "Event",
+            SnapshotAsked.class, "SnapshotRequest",
+            SnapshotView.class, "Snapshot");
 
     @TempDir
     Path work;

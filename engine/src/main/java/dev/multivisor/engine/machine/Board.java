@@ -27,11 +27,13 @@ import dev.multivisor.engine.device.pic.Pic;
 import dev.multivisor.engine.device.pit.Pit;
 import dev.multivisor.engine.device.rtc.Rtc;
 import dev.multivisor.engine.device.serial.Serial;
+import dev.multivisor.engine.device.vmgenid.VmGeneration;
 import dev.multivisor.engine.mmu.Mmu;
 import dev.multivisor.engine.mmu.MmuState;
 import dev.multivisor.engine.mmu.PhysicalMemory;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.IntConsumer;
 
@@ -60,13 +62,15 @@ final class Board {
     private final PortBus ports = new PortBus();
     private final PciBus pci;
     private final MachineRandom random;
+    private final Optional<VmGeneration> generation;
     private boolean connected;
 
     /** How the board reaches the machine around it. */
     record Wiring(MachineControl control, IntConsumer wake) {}
 
     /** A new board as after power-on. */
-    Board(CpuModel model, Resources resources, MachineTime time, Wiring wiring) {
+    Board(Settings settings, Resources resources, MachineTime time, Wiring wiring) {
+        CpuModel model = settings.cpuModel();
         int count = model.cpus();
         this.time = time;
         random = new MachineRandom(time.counted());
@@ -86,6 +90,9 @@ final class Board {
         fwCfg = new FwCfg(count, size(resources.memory()), new TreeMap<>());
         kvmClock = new KvmClock(count, time, memory, tsc::at, Tsc.KHZ * 1000L);
         pci = new PciBus(ports, memory, router::line, new ResetControl(wiring.control));
+        generation = settings.generation()
+                .map(id -> new VmGeneration(
+                        memory, () -> acpi.event(VmGeneration.EVENT), id.orElseGet(random::identifier)));
         connect(resources, wiring);
         for (int number = 0; number < count; number++) {
             Cpu cpu = new Cpu(
@@ -99,7 +106,8 @@ final class Board {
     }
 
     /** A board in the state that another one saved. */
-    Board(CpuModel model, Resources resources, MachineTime time, Wiring wiring, BoardState state) {
+    Board(Settings settings, Resources resources, MachineTime time, Wiring wiring, BoardState state) {
+        CpuModel model = settings.cpuModel();
         int count = model.cpus();
         this.time = time;
         random = new MachineRandom(time.counted());
@@ -119,6 +127,12 @@ final class Board {
         fwCfg = new FwCfg(count, size(resources.memory()), new TreeMap<>(), state.fwCfg());
         kvmClock = new KvmClock(count, time, memory, tsc::at, Tsc.KHZ * 1000L, state.kvmClock());
         pci = new PciBus(ports, memory, router::line, new ResetControl(wiring.control), state.pci());
+        generation = state.generation()
+                .map(told -> new VmGeneration(
+                        memory,
+                        () -> acpi.event(VmGeneration.EVENT),
+                        settings.generation().flatMap(id -> id).orElseGet(() -> VmGeneration.id(told)),
+                        told));
         connect(resources, wiring);
         for (int number = 0; number < count; number++) {
             Mmu mmu = new Mmu(memory, state.mmus().get(number));
@@ -151,11 +165,15 @@ final class Board {
         time.count(() -> first.instructions);
     }
 
-    /** Takes input from now on: not while building, so that a restored machine that never runs takes none. */
-    void connectConsole() {
+    /**
+     * Takes from now on what comes from outside, and tells the guest what has changed there: not while building, so that
+     * a restored machine that never runs leaves everything as it is.
+     */
+    void connect() {
         if (!connected) {
             connected = true;
             serial.listen();
+            generation.ifPresent(VmGeneration::connect);
         }
     }
 
@@ -190,7 +208,8 @@ final class Board {
                 i8042.save(),
                 fwCfg.save(),
                 kvmClock.save(),
-                pci.save());
+                pci.save(),
+                generation.map(VmGeneration::save));
     }
 
     private static long size(GuestMemory memory) {

@@ -14,11 +14,13 @@ import dev.multivisor.engine.device.pic.PicState;
 import dev.multivisor.engine.device.pit.PitState;
 import dev.multivisor.engine.device.rtc.RtcState;
 import dev.multivisor.engine.device.serial.SerialState;
+import dev.multivisor.engine.device.vmgenid.VmGenerationState;
 import dev.multivisor.engine.mmu.MmuState;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 
 /** The state of a whole machine, a component for each section. */
@@ -37,7 +39,8 @@ record BoardState(
         I8042State i8042,
         FwCfgState fwCfg,
         KvmClockState kvmClock,
-        PciBusState pci) {
+        PciBusState pci,
+        Optional<VmGenerationState> generation) {
 
     /** What this engine reads and writes. */
     static final StateSchema SCHEMA = new StateSchema(
@@ -56,8 +59,9 @@ record BoardState(
                     SectionKind.of("i8042"),
                     SectionKind.of("fwCfg"),
                     SectionKind.of("kvmClock"),
-                    PciBusSection.KIND),
-            Set.of(Settings.SHA_FEATURE));
+                    PciBusSection.KIND,
+                    SectionKind.of("vmGeneration").onlyWith(Settings.GENERATION_FEATURE)),
+            Set.of(Settings.SHA_FEATURE, Settings.GENERATION_FEATURE));
 
     /**
      * State that is the machine's own.
@@ -89,6 +93,7 @@ record BoardState(
         sections.put("fwCfg", fwCfg);
         sections.put("kvmClock", kvmClock);
         sections.put("pciBus", pci);
+        generation.ifPresent(state -> sections.put("vmGeneration", state));
         return sections;
     }
 
@@ -108,8 +113,11 @@ record BoardState(
                         }));
     }
 
-    /** @throws EngineException naming the section and field that cannot be taken */
-    static BoardState read(StateSchema.Reader in, int expectedCpus) {
+    /**
+     * @param generation whether the machine has a VM generation ID
+     * @throws EngineException naming the section and field that cannot be taken
+     */
+    static BoardState read(StateSchema.Reader in, int expectedCpus, boolean generation) {
         TimeState time = in.take("time", TimeState.class);
         if (time.cpus != expectedCpus) {
             throw new EngineException(
@@ -142,7 +150,8 @@ record BoardState(
                 in.take("i8042", I8042State.class),
                 in.take("fwCfg", FwCfgState.class),
                 in.take("kvmClock", KvmClockState.class),
-                in.take("pciBus", PciBusState.class));
+                in.take("pciBus", PciBusState.class),
+                generation ? Optional.of(in.take("vmGeneration", VmGenerationState.class)) : Optional.empty());
         in.finish();
         return state;
     }

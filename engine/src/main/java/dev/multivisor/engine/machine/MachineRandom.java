@@ -1,6 +1,7 @@
 package dev.multivisor.engine.machine;
 
 import java.security.SecureRandom;
+import java.util.UUID;
 
 /**
  * Random numbers for RDRAND and RDSEED: the host's, or in counted time, where everything repeats, a function of the
@@ -16,6 +17,11 @@ final class MachineRandom {
     /** Made when the first guest asks: it takes long. */
     private static final class Host {
         static final SecureRandom RANDOM = new SecureRandom();
+    }
+
+    /** An identifier for a new machine. */
+    UUID identifier() {
+        return new UUID(next(Long.MIN_VALUE), next(Long.MIN_VALUE + 1));
     }
 
     /** The next number, at a count of instructions. */

@@ -12,6 +12,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.UUID;
 import java.util.stream.Collectors;
 
 /**
@@ -23,16 +25,34 @@ import java.util.stream.Collectors;
  * @param sha whether the guest has the SHA extensions
  * @param slice instructions between two looks at the clock
  * @param compiler what compiles hot guest code
+ * @param generation the machine's VM generation ID, if it has one: the one that was chosen, or else the one that a
+ *     restored machine has and any one for a new machine
  */
-record Settings(int cpus, boolean countedTime, boolean unpackOnHost, boolean sha, long slice, CodeCompiler compiler) {
+record Settings(
+        int cpus,
+        boolean countedTime,
+        boolean unpackOnHost,
+        boolean sha,
+        long slice,
+        CodeCompiler compiler,
+        Optional<Optional<UUID>> generation) {
     /** The feature that a machine with {@link #sha} has. */
     static final String SHA_FEATURE = "sha";
 
-    private static final String TIME = "time", PAYLOAD = "payload", SHA = "sha", SLICE = "slice", COMPILE = "compile";
-    private static final String ON = "on";
+    /** The feature that a machine with a {@link #generation} has. */
+    static final String GENERATION_FEATURE = "vmgenid";
+
+    private static final String TIME = "time",
+            PAYLOAD = "payload",
+            SHA = "sha",
+            SLICE = "slice",
+            COMPILE = "compile",
+            GENERATION = "vmgenid";
+    private static final String ON = "on", OFF = "off";
+    private static final String IDENTIFIER = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}";
     private static final long LEAST_SLICE = 1000, MOST_SLICE = 10_000_000;
 
-    /** A parameter with the values that it can have; none for a number of instructions. */
+    /** A parameter with the values that it can have, or else a pattern; neither for a number of instructions. */
     private record Choice(EngineParameter parameter, List<String> values) {
         Choice(String name, String description, String standard, String... values) {
             this(new EngineParameter(name, description, standard), List.of(values));
@@ -40,12 +60,23 @@ record Settings(int cpus, boolean countedTime, boolean unpackOnHost, boolean sha
 
         Optional<String> problem(String value) {
             String is = "parameter '" + parameter.name() + "': '" + value + "' is ";
+            if (parameter.name().equals(GENERATION)) {
+                return values.contains(value) || value.matches(IDENTIFIER)
+                        ? Optional.empty()
+                        : Optional.of(
+                                is + "neither off nor on nor a GUID such as " + "01234567-89ab-cdef-0123-456789abcdef");
+            }
             if (values.isEmpty()) {
                 return number(value) < 0
                         ? Optional.of(is + "no number from " + LEAST_SLICE + " to " + MOST_SLICE)
                         : Optional.empty();
             }
-            return values.contains(value) ? Optional.empty() : Optional.of(is + "none of " + String.join(", ", values));
+            return values.contains(value)
+                    ? Optional.empty()
+                    : Optional.of(
+                            values.size() == 2
+                                    ? is + "neither " + values.get(0) + " nor " + values.get(1)
+                                    : is + "none of " + String.join(", ", values));
         }
     }
 
@@ -57,7 +88,13 @@ record Settings(int cpus, boolean countedTime, boolean unpackOnHost, boolean sha
                     "host",
                     "instructions"),
             new Choice(PAYLOAD, "who unpacks a Linux bzImage: host, or guest", "host", "host", "guest"),
-            new Choice(SHA, "the SHA extensions for the guest: off, or on; chosen at its start", "off", "off", ON),
+            new Choice(SHA, "the SHA extensions for the guest: off, or on; chosen at its start", OFF, OFF, ON),
+            new Choice(
+                    GENERATION,
+                    "a VM generation ID, which tells copies of the guest that they are: off, or on; chosen at its start",
+                    OFF,
+                    OFF,
+                    ON),
             new Choice(
                     SLICE,
                     "instructions between two looks at the clock: " + LEAST_SLICE + " to " + MOST_SLICE,
@@ -91,7 +128,8 @@ record Settings(int cpus, boolean countedTime, boolean unpackOnHost, boolean sha
                 values.get(PAYLOAD).equals("host"),
                 values.get(SHA).equals(ON),
                 number(values.get(SLICE)),
-                compiler(values.get(COMPILE)));
+                compiler(values.get(COMPILE)),
+                generation(values.get(GENERATION)));
     }
 
     private static CodeCompiler compiler(String which) {
@@ -100,6 +138,14 @@ record Settings(int cpus, boolean countedTime, boolean unpackOnHost, boolean sha
             case "all" -> RegionCompiler.immediate(0);
             case "some" -> RegionCompiler.immediate(3);
             default -> RegionCompiler.shared();
+        };
+    }
+
+    private static Optional<Optional<UUID>> generation(String value) {
+        return switch (value) {
+            case OFF -> Optional.empty();
+            case ON -> Optional.of(Optional.empty());
+            default -> Optional.of(Optional.of(UUID.fromString(value)));
         };
     }
 
@@ -135,20 +181,31 @@ record Settings(int cpus, boolean countedTime, boolean unpackOnHost, boolean sha
 
     /** What the machine has beyond the first engine's. */
     Set<String> features() {
-        return sha ? Set.of(SHA_FEATURE) : Set.of();
+        Set<String> features = new TreeSet<>();
+        if (sha) {
+            features.add(SHA_FEATURE);
+        }
+        if (generation.isPresent()) {
+            features.add(GENERATION_FEATURE);
+        }
+        return features;
     }
 
     /** Why a machine with these features cannot become this one, a line for each reason. */
     List<String> changes(Set<String> present) {
-        if (sha && !present.contains(SHA_FEATURE)) {
-            return List.of(
-                    "parameter 'sha': cannot be turned on: the guest was started without, and its CPU stays as it is");
-        }
-        if (!sha && present.contains(SHA_FEATURE)) {
-            return List.of(
-                    "parameter 'sha': cannot be turned off: the guest was started with it, and its CPU stays as it is");
-        }
-        return List.of();
+        List<String> problems = new ArrayList<>();
+        change(SHA, SHA_FEATURE, "CPU stays as it is", present).ifPresent(problems::add);
+        change(GENERATION, GENERATION_FEATURE, "board stays as it is", present).ifPresent(problems::add);
+        return problems;
+    }
+
+    private Optional<String> change(String parameter, String feature, String why, Set<String> present) {
+        boolean wanted = features().contains(feature);
+        return wanted == present.contains(feature)
+                ? Optional.empty()
+                : Optional.of("parameter '" + parameter + "': cannot be turned "
+                        + (wanted ? "on: the guest was started without" : "off: the guest was started with it")
+                        + ", and its " + why);
     }
 
     CpuModel cpuModel() {

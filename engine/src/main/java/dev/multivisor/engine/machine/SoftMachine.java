@@ -6,6 +6,7 @@ import dev.multivisor.api.EngineParameter;
 import dev.multivisor.api.Exit;
 import dev.multivisor.api.Machine;
 import dev.multivisor.api.MachineSpec;
+import dev.multivisor.api.PageTracking;
 import dev.multivisor.api.Resources;
 import dev.multivisor.api.StateFormat;
 import dev.multivisor.api.VirtualCpu;
@@ -13,6 +14,7 @@ import dev.multivisor.engine.boot.BootLoader;
 import dev.multivisor.engine.boot.MemoryMap;
 import dev.multivisor.engine.device.MachineControl;
 import dev.multivisor.engine.device.acpi.AcpiTables;
+import dev.multivisor.engine.mmu.Tracking;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -54,9 +56,10 @@ public final class SoftMachine implements Machine {
         Settings settings = Settings.of(spec);
         MachineTime time = new MachineTime(resources.clock(), settings.countedTime(), 0);
         SoftMachine machine =
-                new SoftMachine(producer, settings, wiring -> new Board(settings.cpuModel(), resources, time, wiring));
+                new SoftMachine(producer, settings, wiring -> new Board(settings, resources, time, wiring));
         MemoryMap map = MemoryMap.of(resources.memory());
-        byte[] tables = AcpiTables.build(MemoryMap.FIRMWARE, spec.cpus());
+        byte[] tables = AcpiTables.build(
+                MemoryMap.FIRMWARE, spec.cpus(), settings.generation().isPresent());
         machine.board.memory.write(MemoryMap.FIRMWARE, tables, 0, tables.length);
         BootLoader.load(boot, resources.memory(), map, MemoryMap.FIRMWARE, settings.unpackOnHost())
                 .applyTo(machine.board.cpus().get(0));
@@ -66,14 +69,17 @@ public final class SoftMachine implements Machine {
     /** Builds a machine from a state. */
     public static SoftMachine restore(String producer, MachineSpec spec, byte[] bytes, Resources resources) {
         Settings settings = Settings.of(spec);
-        BoardState state = BoardState.read(BoardState.SCHEMA.read(bytes, settings.features()), spec.cpus());
+        BoardState state = BoardState.read(
+                BoardState.SCHEMA.read(bytes, settings.features()),
+                spec.cpus(),
+                settings.generation().isPresent());
         if (state.time().counted() != settings.countedTime()) {
             throw new EngineException("parameter 'time': what drives a machine's clocks is chosen at its creation");
         }
         MachineTime time = new MachineTime(
                 resources.clock(), state.time().counted(), state.time().skipped());
-        SoftMachine machine = new SoftMachine(
-                producer, settings, wiring -> new Board(settings.cpuModel(), resources, time, wiring, state));
+        SoftMachine machine =
+                new SoftMachine(producer, settings, wiring -> new Board(settings, resources, time, wiring, state));
         state.requireSame(machine.board.save());
         return machine;
     }
@@ -103,7 +109,7 @@ public final class SoftMachine implements Machine {
 
     /** Before the first instruction: from now on the guest takes what comes from outside. */
     void connect() {
-        board.connectConsole();
+        board.connect();
     }
 
     /** Fires what is due for a vCPU. */
@@ -191,6 +197,12 @@ public final class SoftMachine implements Machine {
         Map<String, Long> counters = new LinkedHashMap<>();
         vcpus.forEach(vcpu -> vcpu.addTo(counters));
         return counters;
+    }
+
+    // Made when it is asked for: a base from before there was page tracking has no such type.
+    @Override
+    public PageTracking tracking() {
+        return new Tracking(board.memory);
     }
 
     @Override

@@ -115,6 +115,7 @@ final class Vcpu implements VirtualCpu {
         }
         thread = Thread.currentThread();
         try {
+            cpu.mmu.enter();
             if (cpu.number == 0) {
                 machine.connect();
             }
@@ -129,6 +130,7 @@ final class Vcpu implements VirtualCpu {
             throw e;
         } finally {
             executing = false;
+            cpu.mmu.leave();
             thread = null;
             running.set(false);
         }
@@ -238,7 +240,9 @@ final class Vcpu implements VirtualCpu {
         if (dead && machine.allDead()) {
             machine.finish(new Exit(Exit.Reason.HALTED, 0, "every vCPU is halted with interrupts off"));
         } else {
+            cpu.mmu.leave();
             machine.sleepUntilDeadline(cpu.number, dead, cpu::attention);
+            cpu.mmu.enter();
         }
         dead = false;
     }

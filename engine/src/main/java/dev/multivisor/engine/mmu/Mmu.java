@@ -339,7 +339,7 @@ public final class Mmu {
             if (device(physical)) {
                 cpu.counters.mmioWrites++;
             }
-            memory.store(cpu.number, physical, size, value);
+            memory.store(translations, cpu.number, physical, size, value);
         } else {
             int first = 4096 - (int) (linear & 4095);
             long low = translations.translate(set, linear, Tlb.WRITE);
@@ -348,9 +348,8 @@ public final class Mmu {
             if (device(low) | device(high)) {
                 cpu.counters.mmioWrites++;
             }
-            for (int n = 0; n < size; n++) {
-                memory.store(cpu.number, n < first ? low + n : high + n - first, 1, value >>> n * 8);
-            }
+            memory.storePart(translations, cpu.number, low, first, value);
+            memory.storePart(translations, cpu.number, high, size - first, value >>> first * 8);
         }
         if (breakpoints.any) {
             pendingDebug |= breakpoints.hits(linear, size, true);
@@ -415,15 +414,21 @@ public final class Mmu {
             store(linear, size, value);
             return true;
         }
+        memory.watch.beforeWrite(translations, lowOffset);
         if (first == size) {
             boolean set = Atomics.compareAndSet(ram, lowOffset, size, expected, value, memory.splitLock);
-            memory.watch.wrote(low, lowOffset, size);
+            if (set) {
+                memory.watch.wrote(translations, low, lowOffset, size, value);
+            }
             return set;
         }
+        memory.watch.beforeWrite(translations, highOffset);
         int shift = (int) (lowOffset & 7) * 8;
         boolean set = Atomics.split(ram, lowOffset & -8, highOffset, shift, size, expected, value, memory.splitLock);
-        memory.watch.wrote(low, lowOffset, first);
-        memory.watch.wrote(high, highOffset, size - first);
+        if (set) {
+            memory.watch.wrote(translations, low, lowOffset, first, value);
+            memory.watch.wrote(translations, high, highOffset, size - first, value >>> first * 8);
+        }
         return set;
     }
 
@@ -449,6 +454,7 @@ public final class Mmu {
             store64(linear + 8, equal ? high : observedHigh);
             return equal;
         }
+        memory.watch.beforeWrite(translations, offset);
         boolean set;
         synchronized (memory.splitLock) {
             do {
@@ -458,7 +464,10 @@ public final class Mmu {
                 // Another CPU's write to one half can fail the pair and then restore what was expected: try again.
             } while (!set && observedLow == expectedLow && observedHigh == expectedHigh);
         }
-        memory.watch.wrote(physical, offset, 16);
+        if (set) {
+            memory.watch.wrote(translations, physical, offset, 8, low);
+            memory.watch.wrote(translations, physical + 8, offset + 8, 8, high);
+        }
         return set;
     }
 
@@ -697,5 +706,15 @@ public final class Mmu {
     /** Drops the entries that other threads asked to drop. Called by the vCPU's thread whenever it leaves a block. */
     public void handleRequests() {
         translations.handleRequests();
+    }
+
+    /** From now on the current thread accesses memory for this vCPU: who wants entries dropped waits for it. */
+    public void enter() {
+        translations.enter();
+    }
+
+    /** No memory is accessed until {@link #enter}: nobody has to wait. */
+    public void leave() {
+        translations.leave();
     }
 }

@@ -40,6 +40,9 @@ final class PageWalk {
     private final long[] address = new long[5];
     private int top, leaf;
 
+    /** Whose walks these are, for who watches the paging structures. Set once. */
+    Translations owner;
+
     /** The guest-physical address of the 4 KiB page. */
     long frame;
 
@@ -207,13 +210,14 @@ final class PageWalk {
         for (int level = top; level >= leaf; level--) {
             long wanted = entry[level] | A | (write && level == leaf ? D : 0);
             if (wanted != entry[level] && offset[level] >= 0) {
+                memory.watch.beforeWrite(owner, offset[level]);
                 boolean set = wide
                         ? LONG.compareAndSet(ram, offset[level], entry[level], wanted)
                         : INT.compareAndSet(ram, offset[level], (int) entry[level], (int) wanted);
                 if (!set) {
                     return false;
                 }
-                memory.watch.wrote(address[level], offset[level], wide ? 8 : 4);
+                memory.watch.wrote(owner, address[level], offset[level], wide ? 8 : 4, wanted);
             }
         }
         dirty |= write;

@@ -66,7 +66,7 @@ public final class PhysicalMemory implements MmioBus {
 
     // ---- Where RAM is ----
 
-    /** All of RAM, by the offsets that {@link #ramOffset} gives. Writing to it directly is not seen by watchers. */
+    /** All of RAM, by the offsets that {@link #ramOffset} gives. Who writes to it directly tells watchers before and after. */
     public MemorySegment ram() {
         return ram;
     }
@@ -120,7 +120,7 @@ public final class PhysicalMemory implements MmioBus {
 
     /** Stores the low 1, 2, 4 or 8 bytes for a device or loader. */
     public void store(long address, int bytes, long value) {
-        store(0, address, bytes, value);
+        store(null, 0, address, bytes, value);
     }
 
     /** Loads 1, 2, 4 or 8 bytes for a vCPU, zero-extended. */
@@ -136,20 +136,35 @@ public final class PhysicalMemory implements MmioBus {
         return offset >= 0 ? loadRam(offset, bytes) : mmio.load(cpu, address, bytes);
     }
 
-    /** Stores the low 1, 2, 4 or 8 bytes for a vCPU. */
-    public void store(int cpu, long address, int bytes, long value) {
-        if ((address & PAGE - 1) + bytes > PAGE) {
-            for (int n = 0; n < bytes; n++) {
-                store(cpu, address + n, 1, value >>> n * 8);
-            }
-            return;
-        }
-        long offset = ramOffset(address);
-        if (offset >= 0) {
-            storeRam(offset, bytes, value);
-            watch.wrote(address, offset, bytes);
+    /**
+     * Stores the low 1, 2, 4 or 8 bytes.
+     *
+     * @param by the vCPU whose instruction stores, or null
+     * @param cpu the vCPU that a device sees
+     */
+    void store(Translations by, int cpu, long address, int bytes, long value) {
+        int first = (int) toPageEnd(address);
+        if (first < bytes) {
+            storePart(by, cpu, address, first, value);
+            storePart(by, cpu, address + first, bytes - first, value >>> first * 8);
+        } else if (ramOffset(address) >= 0) {
+            storePart(by, cpu, address, bytes, value);
         } else {
             mmio.store(cpu, address, bytes, value);
+        }
+    }
+
+    /** Stores 1 to 8 bytes within a page; in RAM as one write, to a device as single bytes. */
+    void storePart(Translations by, int cpu, long address, int bytes, long value) {
+        long offset = ramOffset(address);
+        if (offset >= 0) {
+            watch.beforeWrite(by, offset);
+            storeRam(offset, bytes, value);
+            watch.wrote(by, address, offset, bytes, value);
+        } else {
+            for (int n = 0; n < bytes; n++) {
+                mmio.store(cpu, address + n, 1, value >>> n * 8);
+            }
         }
     }
 
@@ -167,7 +182,12 @@ public final class PhysicalMemory implements MmioBus {
             case 1 -> ram.set(ValueLayout.JAVA_BYTE, offset, (byte) value);
             case 2 -> ram.set(SHORT, offset, (short) value);
             case 4 -> ram.set(INT, offset, (int) value);
-            default -> ram.set(LONG, offset, value);
+            case 8 -> ram.set(LONG, offset, value);
+            default -> {
+                for (int n = 0; n < bytes; n++) {
+                    ram.set(ValueLayout.JAVA_BYTE, offset + n, (byte) (value >>> n * 8));
+                }
+            }
         }
     }
 
@@ -197,14 +217,18 @@ public final class PhysicalMemory implements MmioBus {
         }
     }
 
-    /** Writes a block; what is no RAM ignores it, devices are not asked. */
+    /**
+     * Writes a block; what is no RAM ignores it, devices are not asked. To be called without a lock that a vCPU may
+     * wait for: who watches the memory may hold up the caller, and wait for vCPUs.
+     */
     public void write(long address, MemorySegment source, long offset, long length) {
         for (long done = 0; done < length; ) {
-            long run = ramRun(address + done);
-            long part = Math.min(run == 0 ? toPageEnd(address + done) : run, length - done);
-            if (run != 0) {
-                MemorySegment.copy(source, offset + done, ram, ramOffset(address + done), part);
-                written(address + done, part);
+            int part = (int) Math.min(toPageEnd(address + done), length - done);
+            long target = ramOffset(address + done);
+            if (target >= 0) {
+                watch.beforeWrite(null, target);
+                MemorySegment.copy(source, offset + done, ram, target, part);
+                watch.wrote(address + done, target, part, source, offset + done);
             }
             done += part;
         }
@@ -215,13 +239,23 @@ public final class PhysicalMemory implements MmioBus {
         return length >= 0 && length <= ramRun(address);
     }
 
-    /** Tells watchers of a write that somebody made directly to {@link #ram}, after it. */
+    /** Tells watchers of a write that somebody is about to make directly to {@link #ram}. */
+    public void aboutToWrite(long address, long length) {
+        for (long done = 0; done < length; done += toPageEnd(address + done)) {
+            long offset = ramOffset(address + done);
+            if (offset >= 0) {
+                watch.beforeWrite(null, offset);
+            }
+        }
+    }
+
+    /** Tells watchers of it after it. */
     public void written(long address, long length) {
         for (long done = 0; done < length; ) {
             long part = Math.min(toPageEnd(address + done), length - done);
             long offset = ramOffset(address + done);
             if (offset >= 0) {
-                watch.wrote(address + done, offset, (int) part);
+                watch.wrote(address + done, offset, (int) part, ram, offset);
             }
             done += part;
         }

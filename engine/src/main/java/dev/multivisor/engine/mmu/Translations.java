@@ -7,6 +7,7 @@ import java.lang.invoke.VarHandle;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.locks.LockSupport;
 
 /**
  * The translations of one vCPU: its sets, how they are filled and forgotten, and the requests of other threads to drop
@@ -25,11 +26,20 @@ final class Translations {
         }
     }
 
-    /** A page whose fast write entries are to be dropped; {@link #EVERY_PAGE} stands for all that are watched. */
-    private record Request(long physicalPage, Request next, int depth) {}
+    /**
+     * A page whose fast write entries are to be dropped; {@link #EVERY_PAGE} stands for all that are watched.
+     *
+     * @param ticket grows from request to request
+     */
+    private record Request(long physicalPage, Request next, int depth, long ticket) {}
 
-    private static final long EVERY_PAGE = -1;
-    private static final int MAX_REQUESTS = 64;
+    static final long EVERY_PAGE = -1;
+    static final int MAX_REQUESTS = 64;
+
+    /** How often one who waits for a vCPU looks before parking; a look then is a yield. */
+    private static final int LOOKS = 1000;
+
+    private static final long PARK_NANOS = 20_000;
 
     /** How many process contexts (PCIDs) are remembered. */
     private static final int CONTEXTS = 8;
@@ -69,10 +79,22 @@ final class Translations {
     @SuppressWarnings("unused") // accessed through REQUESTS
     private volatile Request requests;
 
+    /** The last request made, under the lock of the watch, and the last one that was handled. */
+    private long lastTicket;
+
+    private volatile long handled;
+
+    /** The thread that runs the vCPU, or null. */
+    private volatile Thread thread;
+
+    /** Whether no memory is accessed before {@link #enter}. */
+    private volatile boolean away = true;
+
     Translations(PhysicalMemory memory, PageWalk walk, DataBreakpoints breakpoints) {
         this.memory = memory;
         this.walk = walk;
         this.breakpoints = breakpoints;
+        walk.owner = this;
         contexts.add(current);
     }
 
@@ -231,21 +253,68 @@ final class Translations {
 
     // ---- Requests ----
 
-    /** Asks this vCPU to drop fast write entries of a page. From any thread. */
-    void request(long physicalPage) {
+    /**
+     * Asks this vCPU to drop fast write entries of a page, or of each that is watched. From any thread, under the lock
+     * of the watch.
+     *
+     * @return what to {@link #await}
+     */
+    long request(long physicalPage) {
+        long ticket = ++lastTicket;
         Request head;
         Request next;
         do {
             head = (Request) REQUESTS.getVolatile(this);
-            if (head != null && head.physicalPage == EVERY_PAGE) {
-                break;
-            }
-            boolean full = head != null && head.depth == MAX_REQUESTS;
-            next = full
-                    ? new Request(EVERY_PAGE, null, 1)
-                    : new Request(physicalPage, head, head == null ? 1 : head.depth + 1);
+            boolean every = physicalPage == EVERY_PAGE
+                    || head != null && (head.physicalPage == EVERY_PAGE || head.depth == MAX_REQUESTS);
+            next = every
+                    ? new Request(EVERY_PAGE, null, 1, ticket)
+                    : new Request(physicalPage, head, head == null ? 1 : head.depth + 1, ticket);
         } while (!REQUESTS.compareAndSet(this, head, next));
         cpu.interrupt();
+        return ticket;
+    }
+
+    /** Returns when a request is handled, or will be before this vCPU accesses memory. */
+    void await(long ticket) {
+        for (int looks = 0; handled < ticket && !away; looks++) {
+            if (looks < LOOKS) {
+                Thread.yield();
+            } else {
+                LockSupport.parkNanos(this, PARK_NANOS);
+            }
+        }
+    }
+
+    /** The current thread is about to access memory for this vCPU. */
+    void enter() {
+        thread = Thread.currentThread();
+        away = false;
+        // Either who asks for something sees that the vCPU is back, or the vCPU sees the request.
+        VarHandle.fullFence();
+        handleRequests();
+    }
+
+    /** No memory is accessed until {@link #enter}. Returns whether it was so before. */
+    boolean leave() {
+        boolean before = away;
+        away = true;
+        return before;
+    }
+
+    /** Whether this is the thread that runs the vCPU, or ran it last. */
+    boolean isHere() {
+        return thread == Thread.currentThread();
+    }
+
+    int number() {
+        return cpu.number;
+    }
+
+    /** The linear address of the instruction being executed. */
+    long instruction() {
+        long rip = cpu.r[Cpu.RIP];
+        return cpu.codeSize == 64 ? rip : cpu.segmentBase[Cpu.CS] + rip & 0xffffffffL;
     }
 
     void handleRequests() {
@@ -255,12 +324,16 @@ final class Translations {
     }
 
     private void takeRequests() {
-        for (Request r = (Request) REQUESTS.getAndSet(this, null); r != null; r = r.next) {
+        Request newest = (Request) REQUESTS.getAndSet(this, null);
+        for (Request r = newest; r != null; r = r.next) {
             if (r.physicalPage == EVERY_PAGE) {
                 dropWatchedWrites();
             } else if (dropWrites(r.physicalPage)) {
                 memory.watch.mayHaveWritten(r.physicalPage, memory.ramOffset(r.physicalPage));
             }
+        }
+        if (newest != null) {
+            handled = newest.ticket;
         }
     }
 

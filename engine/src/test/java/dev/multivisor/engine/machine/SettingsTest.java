@@ -12,8 +12,10 @@ import dev.multivisor.engine.jit.RegionCompiler;
 import dev.multivisor.api.StateFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.UUID;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -34,15 +36,18 @@ class SettingsTest {
 
     @Test
     void whatIsNotSaidIsStandard() {
-        assertEquals(new Settings(2, false, true, false, 10_000, RegionCompiler.shared()), Settings.of(spec()));
+        assertEquals(
+                new Settings(2, false, true, false, 10_000, RegionCompiler.shared(), Optional.empty()),
+                Settings.of(spec()));
         Map<String, String> standards = new TreeMap<>();
         for (EngineParameter parameter : SoftMachine.parameters()) {
             standards.put(parameter.name(), parameter.standard());
         }
         assertEquals(Settings.of(spec()), Settings.of(new MachineSpec(2, "x86-64-v2", standards)));
         assertEquals(
-                new Settings(2, true, false, true, 1000, CodeCompiler.NONE),
-                Settings.of(spec("time", "instructions", "payload", "guest", "sha", "on", "slice", "1000", "compile", "off")));
+                new Settings(2, true, false, true, 1000, CodeCompiler.NONE, Optional.empty()),
+                Settings.of(spec(
+                        "time", "instructions", "payload", "guest", "sha", "on", "slice", "1000", "compile", "off")));
     }
 
     @ParameterizedTest
@@ -66,6 +71,37 @@ class SettingsTest {
         List<String> off = SoftMachine.refusals(spec(), WITH_SHA);
         assertEquals(1, off.size());
         assertTrue(off.getFirst().startsWith("parameter 'sha': cannot be turned off: "), off.getFirst());
+    }
+
+    @Test
+    void aGenerationIsChosenOrNamed() {
+        String id = "01234567-89ab-cdef-0123-456789abcdef";
+        assertEquals(Optional.empty(), Settings.of(spec("vmgenid", "off")).generation());
+        assertEquals(
+                Optional.of(Optional.empty()),
+                Settings.of(spec("vmgenid", "on")).generation());
+        assertEquals(
+                Optional.of(Optional.of(UUID.fromString(id))),
+                Settings.of(spec("vmgenid", id)).generation());
+        for (String bad : List.of("", "ON", "yes", id.toUpperCase(java.util.Locale.ROOT), id + "0", "1-2-3-4-5")) {
+            String message = assertThrows(EngineException.class, () -> Settings.of(spec("vmgenid", bad)))
+                    .getMessage();
+            assertTrue(message.startsWith("parameter 'vmgenid': '" + bad + "' is neither off nor on nor"), message);
+        }
+        StateFormat with = new StateFormat(SECTIONS, Set.of("vmgenid"));
+        assertEquals(List.of(), SoftMachine.refusals(spec("vmgenid", id), with));
+        assertEquals(1, SoftMachine.refusals(spec("vmgenid", id), PLAIN).size());
+        assertEquals(1, SoftMachine.refusals(spec(), with).size());
+        StateFormat first = new StateFormat(Map.of("pciBus", 1), Set.of());
+        StateSchema schema = new StateSchema(
+                List.of(PciBusSection.KIND, SectionKind.of("vmGeneration").onlyWith("vmgenid")), Set.of("vmgenid"));
+        assertEquals(
+                Set.of("pciBus"), schema.formatFor(first, Set.of()).sections().keySet(), "without, none is written");
+        String message = assertThrows(EngineException.class, () -> schema.formatFor(first, Set.of("vmgenid")))
+                .getMessage();
+        assertEquals(
+                "section 'vmGeneration': is unknown to the target; feature 'vmgenid': is unknown to the target",
+                message);
     }
 
     @Test

@@ -83,12 +83,12 @@ class PhysicalMemoryTest {
         memory.map(GIB, 0x100, device);
         TestGuest other = guest;
         assertEquals(0x2211, memory.load(3, GIB + 8, 2));
-        memory.store(2, GIB + 0xf8, 8, 0x1234);
+        memory.store(null, 2, GIB + 0xf8, 8, 0x1234);
         other.mmu.store16(GIB + 1, 0xabcdef);
         assertEquals(
                 List.of("cpu 3 reads 2 at 8", "cpu 2 writes 8 at 248: 1234", "cpu 0 writes 2 at 1: cdef"), device.seen);
         device.seen.clear();
-        memory.store(0, GIB + 0xff, 2, 0x5566);
+        memory.store(GIB + 0xff, 2, 0x5566);
         assertEquals(List.of("cpu 0 writes 1 at 255: 66"), device.seen);
         memory.map(2 * GIB, 0x100, device);
         memory.unmap(GIB, 0x100, device);

@@ -4,7 +4,9 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.multivisor.api.PageObserver;
 import dev.multivisor.engine.cpu.Cpu;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ExecutorService;
@@ -13,6 +15,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicLongArray;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -37,7 +40,7 @@ class SharedMemoryTest {
         mmu.compareAndSet128(0x5020, 0, 0, 1, 1);
         memory.write(0x4000, new byte[0x3000], 0, 0x3000);
         assertEquals(0, mmu.fillWithinPage(0x5000, 1, 0, 64));
-        assertEquals(List.of("5001+1", "5008+8", "5000+1", "5001+1", "5010+4", "5020+16", "5000+4096"), seen);
+        assertEquals(List.of("5001+1", "5008+8", "5000+2", "5010+4", "5020+8", "5028+8", "5000+4096"), seen);
         seen.clear();
         memory.unwatchCode(5);
         mmu.store8(0x5000, 1);
@@ -141,6 +144,89 @@ class SharedMemoryTest {
                 }
             }
         }
+    }
+
+    /** Who tracks a page waits for a vCPU that may still write past it, and for none that is away. */
+    @Test
+    void trackingWaitsForVcpusThatAccessMemory() throws Exception {
+        Tracking tracking = new Tracking(memory);
+        List<Long> seen = new ArrayList<>();
+        tracking.observe(
+                new PageObserver() {
+                    @Override
+                    public void written(int cpu, long instruction, long address, byte[] bytes) {
+                        seen.add(address);
+                    }
+
+                    @Override
+                    public void beforeWrite(long page) {}
+                },
+                new AtomicLongArray(4),
+                new AtomicLongArray(4));
+        mmu.enter();
+        mmu.store8(0x5000, 1);
+        mmu.store8(0x5000, 1);
+        mmu.store8(0x6000, 1);
+        mmu.store8(0x6000, 1);
+        Thread tracker = Thread.ofPlatform().start(() -> tracking.track(new long[] {5}));
+        while (!guest.cpu.attention()) {
+            Thread.onSpinWait();
+        }
+        assertFalse(tracker.join(Duration.ofMillis(50)));
+        mmu.store8(0x5001, 1);
+        mmu.handleRequests();
+        assertTrue(tracker.join(Duration.ofSeconds(10)));
+        mmu.store8(0x5002, 1);
+        Thread refresher = Thread.ofPlatform().start(tracking::refresh);
+        assertFalse(refresher.join(Duration.ofMillis(50)));
+        mmu.flushNonGlobal();
+        assertTrue(refresher.join(Duration.ofSeconds(10)));
+        mmu.leave();
+        tracking.track(new long[] {6});
+        tracking.refresh();
+        mmu.enter();
+        mmu.store8(0x6003, 1);
+        assertEquals(List.of(0x5002L, 0x6003L), seen);
+    }
+
+    @Test
+    void aLockedOperationThatDoesNotStoreIsNoWrite() throws Exception {
+        Tracking tracking = new Tracking(memory);
+        List<Long> seen = java.util.Collections.synchronizedList(new ArrayList<>());
+        tracking.observe(
+                new PageObserver() {
+                    @Override
+                    public void written(int cpu, long instruction, long address, byte[] bytes) {
+                        seen.add(address & 0xffff | (bytes[0] & 0xffL) << 16 | (bytes[1] & 0xffL) << 24);
+                    }
+
+                    @Override
+                    public void beforeWrite(long page) {}
+                },
+                new AtomicLongArray(4),
+                new AtomicLongArray(4));
+        tracking.track(new long[] {7, 8});
+        assertFalse(mmu.compareAndSet(0x7000, 8, 1, 2));
+        assertFalse(mmu.compareAndSet(0x7ffe, 4, 1, 2));
+        assertFalse(mmu.compareAndSet128(0x7010, 1, 1, 2, 2));
+        assertEquals(List.of(), seen);
+        assertTrue(mmu.compareAndSet(0x7ffe, 4, 0, 0x40302));
+        assertTrue(mmu.compareAndSet128(0x7010, 0, 0, 2, 3));
+        assertEquals(
+                List.of(0x3027ffeL, 0x48000L, 0x27010L, 0x37018L), seen.stream().toList());
+        seen.clear();
+        inTwoThreads(
+                vcpu -> {
+                    for (int n = 0; n < 5_000; n++) {
+                        long old;
+                        do {
+                            old = vcpu.loadForWrite(0x7100, 2);
+                        } while (!vcpu.compareAndSet(0x7100, 2, old, old + 1));
+                    }
+                },
+                guest.addCpu(1).mmu);
+        assertEquals(10_000, seen.size());
+        assertEquals(10_000, seen.stream().distinct().count());
     }
 
     @Test

@@ -48,17 +48,18 @@ public final class AcpiTables {
      * @param address where the bytes are to be put in guest memory, below 4 GiB and a multiple of 64; the RSDP is at
      * their
      *     beginning
+     * @param generation whether the machine has a VM generation ID
      */
-    public static byte[] build(long address, int cpus) {
-        return new AcpiTables(address).build(cpus);
+    public static byte[] build(long address, int cpus, boolean generation) {
+        return new AcpiTables(address).build(cpus, generation);
     }
 
-    private byte[] build(int cpus) {
+    private byte[] build(int cpus, boolean generation) {
         out.position(RSDP_SIZE);
         align(64);
         final long facs = here();
         facs();
-        final long dsdt = table("DSDT", 2, Dsdt.content(cpus));
+        final long dsdt = table("DSDT", 2, Dsdt.content(cpus, generation));
         final long fadt = table("FACP", 6, fadt(facs, dsdt));
         final long madt = table("APIC", 5, madt(cpus));
         final long mcfg = table("MCFG", 1, mcfg());

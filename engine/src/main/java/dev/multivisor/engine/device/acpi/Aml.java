@@ -112,6 +112,16 @@ final class Aml {
         return join(bytes(0x5b, 0x82), sized(join(path(name), join(content))));
     }
 
+    /** A method without arguments. */
+    static byte[] method(String name, byte[]... content) {
+        return join(bytes(0x14), sized(join(path(name), bytes(0), join(content))));
+    }
+
+    /** Notify, with a number below 256. */
+    static byte[] notification(String device, int value) {
+        return join(bytes(0x86), path(device), integer(value));
+    }
+
     // ---- Resource descriptors (section 6.4) ----
 
     /** ResourceTemplate: descriptors and an end tag, as a buffer. */

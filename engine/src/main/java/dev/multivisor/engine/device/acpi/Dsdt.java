@@ -8,7 +8,9 @@ import static dev.multivisor.engine.device.acpi.Aml.irq;
 import static dev.multivisor.engine.device.acpi.Aml.join;
 import static dev.multivisor.engine.device.acpi.Aml.memory;
 import static dev.multivisor.engine.device.acpi.Aml.memoryRange;
+import static dev.multivisor.engine.device.acpi.Aml.method;
 import static dev.multivisor.engine.device.acpi.Aml.name;
+import static dev.multivisor.engine.device.acpi.Aml.notification;
 import static dev.multivisor.engine.device.acpi.Aml.packageOf;
 import static dev.multivisor.engine.device.acpi.Aml.portRange;
 import static dev.multivisor.engine.device.acpi.Aml.ports;
@@ -19,6 +21,7 @@ import static dev.multivisor.engine.device.acpi.Aml.string;
 import dev.multivisor.engine.device.pci.PciBus;
 import dev.multivisor.engine.device.rtc.Rtc;
 import dev.multivisor.engine.device.serial.Serial;
+import dev.multivisor.engine.device.vmgenid.VmGeneration;
 
 /** What the DSDT says: how to sleep, and the devices that cannot be found by asking. */
 final class Dsdt {
@@ -26,11 +29,26 @@ final class Dsdt {
 
     private Dsdt() {}
 
-    static byte[] content(int cpus) {
+    /** @param generation whether the machine has a VM generation ID */
+    static byte[] content(int cpus, boolean generation) {
         byte[] off = integer(AcpiPm.SLEEP_TYPE_OFF);
         return join(
                 name("_S5", packageOf(off, off, integer(0), integer(0))),
-                scope("_SB", pciHost(), board(), serialPort(), clock(), processors(cpus)));
+                scope("_SB", pciHost(), board(), serialPort(), clock(), processors(cpus)),
+                generation ? generation() : new byte[0]);
+    }
+
+    /** Linux knows it by either compatible name, Windows by the longer one. */
+    private static byte[] generation() {
+        byte[] device = device(
+                "VGEN",
+                name("_HID", string("MLTV0001")),
+                name("_CID", packageOf(string("VM_Gen_Counter"), string("VMGENCTR"))),
+                name("_DDN", string("VM_Gen_Counter")),
+                name("ADDR", packageOf(integer(VmGeneration.ADDRESS), integer(0))));
+        // The method's name says the event and that it is an edge.
+        byte[] event = method(String.format("_E%02X", VmGeneration.EVENT), notification("\\_SB.VGEN", 0x80));
+        return join(scope("_SB", device), scope("_GPE", event));
     }
 
     private static byte[] pciHost() {

@@ -1,0 +1,53 @@
+package dev.multivisor.host;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+final class UrgencyTest {
+    private static final int SCHED_OTHER = 0;
+    private static final int SCHED_FIFO = 1;
+
+    @Test
+    void aThreadIsUrgentUntilTheEnd() throws IOException {
+        int self = HostScheduler.thread();
+        assertNotEquals(HostScheduler.NONE, self);
+        Urgency urgency = new Urgency();
+        try {
+            assumeTrue(urgency.begin(Urgency.VCPU, List.of(self)), "needs CAP_SYS_NICE and two processors");
+            assertEquals(SCHED_FIFO, policy(self));
+        } finally {
+            urgency.end();
+        }
+        assertEquals(SCHED_OTHER, policy(self));
+    }
+
+    @Test
+    void nothingIsUrgentAfterTheEnd() throws IOException {
+        int self = HostScheduler.thread();
+        Urgency urgency = new Urgency();
+        urgency.end();
+        assertFalse(urgency.begin(Urgency.VCPU, List.of(self)));
+        assertEquals(SCHED_OTHER, policy(self));
+    }
+
+    @Test
+    void whatIsNoThreadIsNotUrgent() {
+        Urgency urgency = new Urgency();
+        assertFalse(urgency.begin(Urgency.VCPU, List.of(HostScheduler.NONE)));
+        urgency.end();
+    }
+
+    /** The field "policy" (proc_pid_stat(5)), the 41st; the name before the third one may contain anything. */
+    private static int policy(int thread) throws IOException {
+        String stat = Files.readString(Path.of("/proc/self/task/" + thread + "/stat"));
+        return Integer.parseInt(stat.substring(stat.lastIndexOf(')') + 2).split(" ")[41 - 3]);
+    }
+}

@@ -1,0 +1,165 @@
+package dev.multivisor.it;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.lang.ProcessBuilder.Redirect;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Snapshots as a user makes them, of Linux at work. */
+class SnapshotCommandTest {
+    /** Writes memory as fast as it can, and checks all of it; then looks what the kernel was told. */
+    private static final String SCRIPT = """
+            #!/bin/sh
+            ./churn 24 @SECONDS@ || exit 3
+            dmesg | grep 'virtual machine fork' || echo no fork
+            echo CHURN-GOOD
+            exit 0
+            """;
+
+    @TempDir
+    Path folder;
+
+    private final List<Launcher.Running> runs = new ArrayList<>();
+
+    @AfterEach
+    void end() throws InterruptedException {
+        for (Launcher.Running run : runs) {
+            run.process().destroyForcibly().waitFor();
+        }
+    }
+
+    private Launcher.Running start(String... arguments) throws Exception {
+        Launcher.Running run = Launcher.start(
+                folder,
+                Redirect.from(Path.of("/dev/null").toFile()),
+                Map.of("XDG_RUNTIME_DIR", folder.toString(), "XDG_DATA_HOME", folder.toString()),
+                Launcher.command(arguments));
+        runs.add(run);
+        return run;
+    }
+
+    private Launcher.Result multivisor(int status, String... arguments) throws Exception {
+        Launcher.Result result = start(arguments).await();
+        assertEquals(status, result.status(), () -> String.join(" ", arguments) + ": " + result);
+        return result;
+    }
+
+    /** @param seconds how long it works: longer than the test takes to make its snapshots, on a busy host too */
+    private Launcher.Running churn(String image, int seconds, String... more) throws Exception {
+        Guests.require(image, folder);
+        Path script =
+                Files.writeString(folder.resolve("script.sh"), SCRIPT.replace("@SECONDS@", Integer.toString(seconds)));
+        List<String> command = new ArrayList<>(List.of("run", "--name", "churn", "--image", image, "--memory", "256M"));
+        command.addAll(List.of("--file", Guests.program("churn") + ":/root/churn", "--script", script.toString()));
+        command.addAll(List.of(more));
+        Launcher.Running run = start(command.toArray(String[]::new));
+        run.awaitOutput("churn: round");
+        return run;
+    }
+
+    /** While it writes memory as fast as it can, and of what was written since, and back to the first engine. */
+    @Test
+    void aGuestThatWritesAllTheTime() throws Exception {
+        Launcher.Running run = churn("debian-12", 20);
+        Launcher.Result live = multivisor(0, "snapshot", "create", "churn", "--name", "live", "--live");
+        assertTrue(live.out().contains(", live\n"), live::toString);
+        multivisor(0, "snapshot", "create", "churn", "--name", "more", "--parent", "live", "--live");
+        multivisor(0, "pause", "churn");
+        multivisor(0, "snapshot", "create", "churn", "--name", "still", "--stop");
+        multivisor(0, "resume", "churn");
+        Launcher.Result end = run.await();
+        assertEquals(0, end.status(), end::toString);
+        assertTrue(end.out().contains("CHURN-GOOD"), end::toString);
+
+        String list = multivisor(0, "snapshot", "list", "--check").out();
+        assertEquals(4, list.lines().count(), list);
+        String oldest = multivisor(0, "engine", "list")
+                .out()
+                .lines()
+                .skip(1)
+                .findFirst()
+                .orElseThrow()
+                .split(" +")[0];
+        goesOn("live");
+        goesOn("more");
+        goesOn("more", "--engine", oldest);
+        goesOn("still", "--check");
+
+        Launcher.Result parent = multivisor(2, "snapshot", "rm", "live");
+        assertEquals("multivisor: snapshot live: is the parent of more; remove that first\n", parent.err());
+        multivisor(0, "snapshot", "rm", "more", "live");
+        assertEquals(2, multivisor(0, "snapshot", "list").out().lines().count());
+    }
+
+    private void goesOn(String snapshot, String... more) throws Exception {
+        List<String> command = new ArrayList<>(List.of("snapshot", "restore", snapshot));
+        command.addAll(List.of(more));
+        // The script's 0 by debug-exit.
+        Launcher.Result copy = multivisor(1, command.toArray(String[]::new));
+        assertTrue(copy.out().contains(" rounds, 0 errors"), copy::toString);
+        assertTrue(copy.out().contains("CHURN-GOOD"), copy::toString);
+        assertFalse(copy.out().contains("clock went back"), copy::toString);
+        assertEquals(1, copy.err().lines().count(), copy::toString);
+        assertTrue(copy.err().contains("does not reseed its random numbers"), copy::toString);
+    }
+
+    /** Each copy knows that it is one, runs to its end, and shares with the others what it does not write. */
+    @Test
+    void clonesAreToldAndShareMemory() throws Exception {
+        Launcher.Running run = churn("debian-13", 10, "--param", "vmgenid=on");
+        multivisor(0, "snapshot", "create", "churn", "--name", "thirteen");
+        Launcher.Result original = run.await();
+        assertTrue(original.out().contains("no fork"), original::toString);
+
+        Path logs = folder.resolve("logs");
+        Launcher.Running clones =
+                start("clone", "thirteen", "--count", "4", "--name", "web", "--logs", logs.toString());
+        clones.awaitOutput("4 machines run, web-1 to web-4");
+        while (multivisor(0, "ps")
+                        .out()
+                        .lines()
+                        .filter(line -> line.startsWith("web-"))
+                        .count()
+                < 4) {
+            assertTrue(clones.process().isAlive(), clones::printed);
+        }
+        Launcher.Result result = clones.await();
+        assertEquals(0, result.status(), result::toString);
+        assertEquals("", result.err());
+        for (int n = 1; n <= 4; n++) {
+            String log = Files.readString(logs.resolve("web-" + n + ".log"));
+            assertTrue(log.contains("crng reseeded due to virtual machine fork"), log);
+            assertTrue(log.contains("CHURN-GOOD"), log);
+        }
+    }
+
+    @Test
+    void wrongUse() throws Exception {
+        bad("snapshot absent: there is none of this name", "run", "--from", "absent");
+        bad("snapshot absent: there is none of this name", "clone", "absent");
+        bad("snapshot absent: there is none of this name", "snapshot", "rm", "absent");
+        bad("machine absent: there is none of this name", "snapshot", "create", "absent");
+        bad("--memory: a machine from a snapshot has what it had", "run", "--from", "x", "--memory", "1G");
+        bad("snapshot \"a b\": is not 1 to 64 letters", "run", "--from", "a b");
+        bad("--count: 0 is not between", "clone", "x", "--count", "0");
+        bad("a command is missing", "snapshot");
+        bad("mutually exclusive", "snapshot", "create", "x", "--live", "--stop");
+        Launcher.Result none = multivisor(0, "snapshot", "list");
+        assertTrue(none.out().startsWith("There is no snapshot."), none::toString);
+    }
+
+    private void bad(String problem, String... arguments) throws Exception {
+        Launcher.Result result = multivisor(2, arguments);
+        assertEquals(1, result.err().lines().count(), result::toString);
+        assertTrue(result.err().startsWith("multivisor: ") && result.err().contains(problem), result::toString);
+    }
+}
