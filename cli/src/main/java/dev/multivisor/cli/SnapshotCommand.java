@@ -87,7 +87,7 @@ final class SnapshotCommand implements Runnable {
             @ArgGroup Mode mode,
             @Mixin OutputFormat format)
             throws InterruptedException {
-        Optional<Boolean> live = mode == null ? Optional.empty() : Optional.of(mode.live);
+        Optional<Boolean> live = mode == null ? Optional.empty() : Optional.of(mode.live && !mode.stop);
         SnapshotAsked asked = new SnapshotAsked(Optional.ofNullable(name), Optional.ofNullable(parent), live);
         try (Remote remote = new Remote()) {
             Remote.Target target = remote.find(vm.name());
