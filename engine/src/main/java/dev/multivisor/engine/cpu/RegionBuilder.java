@@ -197,7 +197,10 @@ final class RegionBuilder {
 
     private static List<Long> targets(Block block, Block entry) {
         Step last = last(block);
-        if (last.code != Hot.JMP_R && last.code != Hot.JMP_M && last.code != Hot.CALL_R && last.code != Hot.CALL_M
+        if (last.code != Hot.JMP_R
+                && last.code != Hot.JMP_M
+                && last.code != Hot.CALL_R
+                && last.code != Hot.CALL_M
                 && last.code != Hot.RET) {
             return List.of();
         }

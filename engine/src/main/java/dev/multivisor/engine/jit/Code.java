@@ -195,7 +195,11 @@ final class Code {
     /** Stores registers, given as bits by number, that have locals. */
     void spill(int gprs, int xmmRegisters) {
         each(gpr, gprs, 1, n -> b.aload(regs).loadConstant(n).lload(gpr[n]).lastore());
-        each(xmm, xmmRegisters, 2, n -> b.aload(xmms).loadConstant(n).lload(xmm[n]).lastore());
+        each(
+                xmm,
+                xmmRegisters,
+                2,
+                n -> b.aload(xmms).loadConstant(n).lload(xmm[n]).lastore());
     }
 
     private static void each(int[] locals, int registers, int halves, java.util.function.IntConsumer action) {
@@ -273,7 +277,11 @@ final class Code {
     Code linear(Instruction i, Place place) {
         effective(i, place);
         if (i.segment == Cpu.FS || i.segment == Cpu.GS) {
-            b.aload(cpu).getfield(CPU, "segmentBase", LONGS).loadConstant(i.segment).laload().ladd();
+            b.aload(cpu)
+                    .getfield(CPU, "segmentBase", LONGS)
+                    .loadConstant(i.segment)
+                    .laload()
+                    .ladd();
         }
         return this;
     }

@@ -37,9 +37,34 @@ final class Integers {
             return false;
         }
         return switch (i.op) {
-            case ADD, OR, ADC, SBB, AND, SUB, XOR, CMP, TEST, MOV, MOVZX, MOVSX, MOVSXD, LEA, INC, DEC, NEG, NOT, SETCC,
-                    CMOVCC, CBW, CWD, NOP, SHL, SHR, SAR, ROL, ROR ->
-                true;
+            case ADD,
+                    OR,
+                    ADC,
+                    SBB,
+                    AND,
+                    SUB,
+                    XOR,
+                    CMP,
+                    TEST,
+                    MOV,
+                    MOVZX,
+                    MOVSX,
+                    MOVSXD,
+                    LEA,
+                    INC,
+                    DEC,
+                    NEG,
+                    NOT,
+                    SETCC,
+                    CMOVCC,
+                    CBW,
+                    CWD,
+                    NOP,
+                    SHL,
+                    SHR,
+                    SAR,
+                    ROL,
+                    ROR -> true;
             case SHLD, SHRD, BT, BSWAP -> i.a.kind() == Kind.GPR && i.a.size() >= 4;
             case LEAVE -> i.operandSize == 8;
             case PUSH -> i.operandSize == 8 && plain(i.a);
@@ -108,7 +133,12 @@ final class Integers {
     private void read(Instruction i, Operand o, Place place) {
         switch (o.kind()) {
             case GPR -> b.lload(code.gpr[o.register()]);
-            case HIGH -> b.lload(code.gpr[o.register()]).bipush(8).lushr().loadConstant(255L).land();
+            case HIGH ->
+                b.lload(code.gpr[o.register()])
+                        .bipush(8)
+                        .lushr()
+                        .loadConstant(255L)
+                        .land();
             case IMMEDIATE -> b.loadConstant(i.immediate);
             case IMMEDIATE2 -> b.loadConstant((long) i.immediate2);
             default -> {
@@ -331,7 +361,13 @@ final class Integers {
                 b.lload(code.z).loadConstant(1).lshl().lstore(code.x);
                 b.lload(code.x).loadConstant(shift).lshr().lstore(code.fa);
                 b.lload(code.z).loadConstant(Long.MIN_VALUE).land();
-                b.lload(code.x).loadConstant(1).lushr().loadConstant(1L << 62).land().lor().lstore(code.fb);
+                b.lload(code.x)
+                        .loadConstant(1)
+                        .lushr()
+                        .loadConstant(1L << 62)
+                        .land()
+                        .lor()
+                        .lstore(code.fb);
                 b.lload(code.x).loadConstant(shift).lushr().lstore(code.value);
             }
             case SHR -> {
@@ -340,8 +376,19 @@ final class Integers {
                 b.lload(code.value).loadConstant(shift).lshl().lstore(code.x);
                 b.lload(code.x).loadConstant(shift).lshr().lstore(code.fa);
                 b.lload(code.z).loadConstant(63).lshl().lstore(code.z);
-                b.lload(code.x).dup2().loadConstant(1).lshl().lxor().loadConstant(1).lushr();
-                b.lload(code.z).loadConstant(1).lushr().lxor().loadConstant(1L << 62).land();
+                b.lload(code.x)
+                        .dup2()
+                        .loadConstant(1)
+                        .lshl()
+                        .lxor()
+                        .loadConstant(1)
+                        .lushr();
+                b.lload(code.z)
+                        .loadConstant(1)
+                        .lushr()
+                        .lxor()
+                        .loadConstant(1L << 62)
+                        .land();
                 b.lload(code.z).lor().lstore(code.fb);
             }
             default -> {
@@ -423,7 +470,9 @@ final class Integers {
         if (i.a.size() == 8) {
             b.invokestatic(LONG, "reverseBytes", Code.type(CD_long, CD_long));
         } else {
-            b.l2i().invokestatic(INTEGER, "reverseBytes", Code.type(CD_int, CD_int)).i2l();
+            b.l2i()
+                    .invokestatic(INTEGER, "reverseBytes", Code.type(CD_int, CD_int))
+                    .i2l();
             code.zeroExtend(4);
         }
         b.lstore(register);
@@ -472,7 +521,8 @@ final class Integers {
         b.lload(code.gpr[Cpu.RAX]).lstore(code.x);
         if (size == 8) {
             b.lload(code.x).lload(code.y);
-            b.invokestatic(MATH, signed ? "multiplyHigh" : "unsignedMultiplyHigh", Code.type(CD_long, CD_long, CD_long));
+            b.invokestatic(
+                    MATH, signed ? "multiplyHigh" : "unsignedMultiplyHigh", Code.type(CD_long, CD_long, CD_long));
             b.lstore(code.z);
             b.lload(code.x).lload(code.y).lmul().lstore(code.gpr[Cpu.RAX]);
             b.lload(code.z).lstore(code.gpr[Cpu.RDX]);
@@ -520,7 +570,8 @@ final class Integers {
         code.signExtend(size).store(code.y);
         b.lload(code.x).lload(code.y).lmul().lstore(code.value);
         b.lload(code.x).lload(code.y).loadConstant(64 - size * 8);
-        b.invokestatic(Code.FLAGS, "productAux", Code.type(CD_long, CD_long, CD_long, CD_int)).lstore(code.fb);
+        b.invokestatic(Code.FLAGS, "productAux", Code.type(CD_long, CD_long, CD_long, CD_int))
+                .lstore(code.fb);
         rawResult(size);
         writeRegister(i.a);
     }

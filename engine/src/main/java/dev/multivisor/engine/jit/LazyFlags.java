@@ -28,14 +28,13 @@ public final class LazyFlags {
 
     /** {@link Cpu#flagResult}. */
     public static long result(int kind, long a, long b) {
-        long result =
-                switch (kind >> 2) {
-                    case 0 -> a;
-                    case 1 -> a + b;
-                    case 2 -> a - b;
-                    case 3 -> a + 1;
-                    default -> a - 1;
-                };
+        long result = switch (kind >> 2) {
+            case 0 -> a;
+            case 1 -> a + b;
+            case 2 -> a - b;
+            case 3 -> a + 1;
+            default -> a - 1;
+        };
         return kind == RAW ? result : result << shift(kind) >> shift(kind);
     }
 
@@ -75,17 +74,16 @@ public final class LazyFlags {
         long result = result(kind, a, b);
         long aux = aux(kind, a, b);
         boolean less = (result ^ aux << 47 ^ aux ^ aux << 1) < 0;
-        boolean holds =
-                switch (condition >>> 1) {
-                    case 0 -> (aux ^ aux << 1) < 0;
-                    case 1 -> aux < 0;
-                    case 2 -> result == 0;
-                    case 3 -> aux < 0 || result == 0;
-                    case 4 -> (result >>> 63 ^ aux >>> 16 & 1) != 0;
-                    case 5 -> parity(result, aux);
-                    case 6 -> less;
-                    default -> result == 0 || less;
-                };
+        boolean holds = switch (condition >>> 1) {
+            case 0 -> (aux ^ aux << 1) < 0;
+            case 1 -> aux < 0;
+            case 2 -> result == 0;
+            case 3 -> aux < 0 || result == 0;
+            case 4 -> (result >>> 63 ^ aux >>> 16 & 1) != 0;
+            case 5 -> parity(result, aux);
+            case 6 -> less;
+            default -> result == 0 || less;
+        };
         return holds == ((condition & 1) == 0);
     }
 

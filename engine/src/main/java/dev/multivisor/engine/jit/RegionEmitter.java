@@ -68,7 +68,8 @@ final class RegionEmitter {
     RegionEmitter(List<CodePart> parts, boolean ordered) {
         this.parts = parts;
         this.ordered = ordered;
-        usage = new Usage(parts.stream().flatMap(part -> part.instructions().stream()).toList());
+        usage = new Usage(
+                parts.stream().flatMap(part -> part.instructions().stream()).toList());
         for (int n = 0; n < parts.size(); n++) {
             numbers.put(parts.get(n).offset(), n);
         }
@@ -77,20 +78,23 @@ final class RegionEmitter {
     /** @param name the class's, in this package */
     Result emit(ClassDesc name) {
         byte[] bytes = ClassFile.of()
-                .build(name, type -> type.withSuperclass(SUPER)
-                        .withFlags(ClassFile.ACC_FINAL | ClassFile.ACC_SUPER)
-                        .withMethodBody(
-                                ConstantDescs.INIT_NAME,
-                                CONSTRUCTOR,
-                                0,
-                                c -> c.aload(0)
-                                        .aload(1)
-                                        .iload(2)
-                                        .iload(3)
-                                        .invokespecial(SUPER, ConstantDescs.INIT_NAME, CONSTRUCTOR)
-                                        .return_())
-                        .withMethodBody("run", RUN, ClassFile.ACC_PUBLIC, this::method));
-        int longest = parts.stream().mapToInt(part -> part.instructions().size()).sum();
+                .build(
+                        name,
+                        type -> type.withSuperclass(SUPER)
+                                .withFlags(ClassFile.ACC_FINAL | ClassFile.ACC_SUPER)
+                                .withMethodBody(
+                                        ConstantDescs.INIT_NAME,
+                                        CONSTRUCTOR,
+                                        0,
+                                        c -> c.aload(0)
+                                                .aload(1)
+                                                .iload(2)
+                                                .iload(3)
+                                                .invokespecial(SUPER, ConstantDescs.INIT_NAME, CONSTRUCTOR)
+                                                .return_())
+                                .withMethodBody("run", RUN, ClassFile.ACC_PUBLIC, this::method));
+        int longest =
+                parts.stream().mapToInt(part -> part.instructions().size()).sum();
         return new Result(bytes, handled.toArray(Instruction[]::new), exits, longest);
     }
 
@@ -341,11 +345,18 @@ final class RegionEmitter {
 
     private void checkCanonical(Place place) {
         Label canonical = b.newLabel();
-        b.lload(code.value).loadConstant(16).lshl().loadConstant(16).lshr().lload(code.value).lcmp();
+        b.lload(code.value)
+                .loadConstant(16)
+                .lshl()
+                .loadConstant(16)
+                .lshr()
+                .lload(code.value)
+                .lcmp();
         b.ifeq(canonical);
         code.at(place);
         b.aload(code.cpu).lload(code.value);
-        b.invokestatic(CONTROL, "canonical", Code.type(CD_long, Code.CPU, CD_long)).pop2();
+        b.invokestatic(CONTROL, "canonical", Code.type(CD_long, Code.CPU, CD_long))
+                .pop2();
         b.labelBinding(canonical);
     }
 

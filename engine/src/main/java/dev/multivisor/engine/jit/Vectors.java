@@ -97,9 +97,15 @@ final class Vectors {
 
     /** Leaves the region at its entry, with nothing done, where SSE may not be used just now. */
     void requireAvailable(Label unavailable) {
-        b.aload(code.cpu).getfield(Code.CPU, "cr0", CD_long).loadConstant(Cpu.CR0_EM | Cpu.CR0_TS).land();
+        b.aload(code.cpu)
+                .getfield(Code.CPU, "cr0", CD_long)
+                .loadConstant(Cpu.CR0_EM | Cpu.CR0_TS)
+                .land();
         b.lconst_0().lcmp().ifne(unavailable);
-        b.aload(code.cpu).getfield(Code.CPU, "cr4", CD_long).loadConstant(Cpu.CR4_OSFXSR).land();
+        b.aload(code.cpu)
+                .getfield(Code.CPU, "cr4", CD_long)
+                .loadConstant(Cpu.CR4_OSFXSR)
+                .land();
         b.lconst_0().lcmp().ifeq(unavailable);
     }
 
@@ -223,7 +229,13 @@ final class Vectors {
     /** Writes {@link Code#value} to the lowest element of a register. */
     private void writeScalar(Operand o, int size) {
         if (size == 4) {
-            b.lload(low(o)).loadConstant(~LOW).land().lload(code.value).loadConstant(LOW).land().lor();
+            b.lload(low(o))
+                    .loadConstant(~LOW)
+                    .land()
+                    .lload(code.value)
+                    .loadConstant(LOW)
+                    .land()
+                    .lor();
         } else {
             b.lload(code.value);
         }
@@ -288,7 +300,8 @@ final class Vectors {
         b.lload(target);
         switch (i.op) {
             case PAND, ANDPS, ANDPD -> b.lload(source).land();
-            case PANDN, ANDNPS, ANDNPD -> b.loadConstant(-1L).lxor().lload(source).land();
+            case PANDN, ANDNPS, ANDNPD ->
+                b.loadConstant(-1L).lxor().lload(source).land();
             case POR, ORPS, ORPD -> b.lload(source).lor();
             default -> b.lload(source).lxor();
         }
@@ -297,7 +310,8 @@ final class Vectors {
 
     private void lane(Lane lane, int target, int source) {
         b.lload(target).lload(source).loadConstant(lane.signs);
-        b.invokestatic(LANES, lane.function, Code.type(CD_long, CD_long, CD_long, CD_long)).lstore(target);
+        b.invokestatic(LANES, lane.function, Code.type(CD_long, CD_long, CD_long, CD_long))
+                .lstore(target);
     }
 
     private void shift(Instruction i, int target) {

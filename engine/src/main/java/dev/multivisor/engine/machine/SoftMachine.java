@@ -42,9 +42,7 @@ public final class SoftMachine implements Machine {
         this.producer = producer;
         this.settings = settings;
         board = builder.apply(new Board.Wiring(new Control(), this::wake));
-        board.cpus()
-                .forEach(cpu ->
-                        vcpus.add(new Vcpu(this, cpu, board.apic(cpu.number), board.codePages, settings)));
+        board.cpus().forEach(cpu -> vcpus.add(new Vcpu(this, cpu, board.apic(cpu.number), board.codePages, settings)));
     }
 
     /**

@@ -10,14 +10,13 @@ public final class TestCompiler {
     public static final String MODE = System.getProperty("multivisor.test.compile", "off");
 
     /** Compiles nothing, everything that is executed, or what is executed for the third time. */
-    public static final CodeCompiler CHOSEN =
-            switch (MODE) {
-                case "off" -> CodeCompiler.NONE;
-                case "all" -> RegionCompiler.immediate(0);
-                case "hot" -> RegionCompiler.shared();
-                case "some" -> RegionCompiler.immediate(3);
-                default -> throw new IllegalArgumentException("multivisor.test.compile: " + MODE);
-            };
+    public static final CodeCompiler CHOSEN = switch (MODE) {
+        case "off" -> CodeCompiler.NONE;
+        case "all" -> RegionCompiler.immediate(0);
+        case "hot" -> RegionCompiler.shared();
+        case "some" -> RegionCompiler.immediate(3);
+        default -> throw new IllegalArgumentException("multivisor.test.compile: " + MODE);
+    };
 
     private TestCompiler() {}
 

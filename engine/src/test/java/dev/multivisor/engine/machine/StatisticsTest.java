@@ -46,16 +46,15 @@ class StatisticsTest {
             assertTrue(counters.remove("blocksDecoded") >= 1, counters::toString);
             Map<String, Long> expected = new HashMap<>(
                     Map.of("instructions", 6L, "portReads", 1L, "portWrites", 2L, "mmioReads", 1L, "mmioWrites", 1L));
-            for (String none :
-                    List.of(
-                            "interrupts",
-                            "exceptions",
-                            "pageFaults",
-                            "halts",
-                            "codeInvalidations",
-                            "compiledInstructions",
-                            "compiledRegions",
-                            "kicks")) {
+            for (String none : List.of(
+                    "interrupts",
+                    "exceptions",
+                    "pageFaults",
+                    "halts",
+                    "codeInvalidations",
+                    "compiledInstructions",
+                    "compiledRegions",
+                    "kicks")) {
                 expected.put(none, 0L);
             }
             assertEquals(expected, counters);
