@@ -1,5 +1,7 @@
 package dev.multivisor.engine.cpu;
 
+import java.util.Arrays;
+
 /**
  * A region of one vCPU that has compiled code: hot blocks that lead to each other, of one or more pages, entered at the
  * first of them. It is good while none of its blocks was dropped, wherever its pages are seen at the same distances.
@@ -27,15 +29,12 @@ final class Region {
 
     private long start;
 
-    /** Instructions executed in it. */
-    long executed;
-
     Region(CompiledCode code, Block[] blocks, Page[] pages) {
         this.code = code;
         this.blocks = blocks;
         this.pages = pages;
         next = new Block[code.exits];
-        java.util.Arrays.fill(next, Block.NONE);
+        Arrays.fill(next, Block.NONE);
         cold = new int[code.exits];
     }
 

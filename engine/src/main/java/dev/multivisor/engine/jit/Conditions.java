@@ -20,7 +20,7 @@ final class Conditions {
     static final int LOGIC = -2;
 
     private static final ClassDesc LONG = Code.desc(Long.class), INTEGER = Code.desc(Integer.class);
-    private static final int BELOW = 1, ZERO = 2, NOT_ABOVE = 3, SIGN = 4, LESS = 6, NOT_GREATER = 7;
+    private static final int BELOW = 1, ZERO = 2, NOT_ABOVE = 3, SIGN = 4, LESS = 6;
 
     private final Code code;
     private final CodeBuilder b;
