@@ -167,20 +167,26 @@ final class Regions {
      * not compiled again.
      */
     private void device() {
-        long offset = cpu.r[RIP] - current.entry().linear;
+        Block entry = current.entry();
+        long offset = cpu.r[RIP] - entry.linear;
+        boolean found = false;
         for (Block block : current.blocks()) {
-            long inBlock = offset - (block.linear - current.entry().linear);
+            long inBlock = offset - (block.linear - entry.linear);
             for (Step s = block.first; s != null; s = s.following) {
                 if (s.offset == inBlock && s.code != Hot.END) {
                     s.code = Hot.DEVICE;
+                    found = true;
                 }
             }
         }
-        Block entry = current.entry();
         current.invalidate();
-        entry.versions = Math.max(0, entry.versions - 1);
+        if (found) {
+            // There are only so many instructions: this does not go on for ever.
+            entry.versions = Math.max(0, entry.versions - 1);
+        }
     }
 
+    /** As the interpreter does for each exception of an instruction. */
     private void adjust(CpuFault fault) {
         if (fault.nonCanonical) {
             Block block = cache.single(lookup.find(cpu.r[RIP]));

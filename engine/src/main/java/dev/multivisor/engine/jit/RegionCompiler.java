@@ -13,6 +13,7 @@ import java.lang.ref.WeakReference;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
 import java.util.function.IntSupplier;
@@ -36,6 +37,11 @@ public final class RegionCompiler implements CodeCompiler {
 
     /** Nanoseconds after which a region is handed out in any case. */
     private static final long PATIENCE = 300_000_000;
+
+    /** Regions with code at a time: some 50 KB each with all that HotSpot keeps of them. */
+    private static final int MOST_REGIONS = 4000;
+
+    private static final System.Logger LOG = System.getLogger(RegionCompiler.class.getName());
 
     private static final RegionCompiler SHARED = new RegionCompiler(THRESHOLD, true);
 
@@ -78,7 +84,7 @@ public final class RegionCompiler implements CodeCompiler {
     @Override
     public void compile(RegionSource source, IntSupplier heat, Consumer<CompiledCode> done) {
         if (!background) {
-            done.accept(code(source));
+            code(source).ifPresent(done);
             return;
         }
         synchronized (this) {
@@ -94,7 +100,7 @@ public final class RegionCompiler implements CodeCompiler {
 
     private void work() {
         for (Request next = hottest(); next != null; next = hottest()) {
-            next.done.accept(code(next.source));
+            code(next.source).ifPresent(next.done);
         }
     }
 
@@ -110,17 +116,31 @@ public final class RegionCompiler implements CodeCompiler {
         return hottest;
     }
 
-    private CompiledCode code(RegionSource source) {
+    /** Compiled code for a region, unless there is too much of it already or this region cannot be compiled. */
+    private Optional<CompiledCode> code(RegionSource source) {
         WeakReference<CompiledCode> reference = known.get(source);
         CompiledCode code = reference == null ? null : reference.get();
-        if (code == null) {
-            code = compile(source);
-            known.put(source, new WeakReference<>(code));
-            if (background) {
-                warmUp(code);
+        if (code != null) {
+            return Optional.of(code);
+        }
+        if (known.size() >= MOST_REGIONS) {
+            known.values().removeIf(unused -> unused.get() == null);
+            if (known.size() >= MOST_REGIONS) {
+                return Optional.empty();
             }
         }
-        return code;
+        try {
+            code = compile(source);
+        } catch (RuntimeException | LinkageError e) {
+            // The guest is interpreted there, as it was until now.
+            LOG.log(System.Logger.Level.DEBUG, "a region of guest code cannot be compiled", e);
+            return Optional.empty();
+        }
+        known.put(source, new WeakReference<>(code));
+        if (background) {
+            warmUp(code);
+        }
+        return Optional.of(code);
     }
 
     /** Waits until HotSpot has compiled it. */
@@ -154,6 +174,8 @@ public final class RegionCompiler implements CodeCompiler {
             MethodHandles.Lookup lookup = MethodHandles.lookup().defineHiddenClass(result.classFile(), true);
             MethodHandle constructor = lookup.findConstructor(lookup.lookupClass(), CONSTRUCTOR);
             return (CompiledCode) constructor.invoke(result.handled(), result.exits(), result.longest());
+        } catch (Error e) {
+            throw e;
         } catch (Throwable e) {
             throw new IllegalStateException("compiled code cannot be loaded: " + e, e);
         }

@@ -26,7 +26,15 @@ final class TestCpu {
         this(SIZE, new TestPlatform());
     }
 
+    TestCpu(CodeCompiler compiler) {
+        this(SIZE, new TestPlatform(), compiler);
+    }
+
     TestCpu(long size, Platform platform) {
+        this(size, platform, TestCompiler.CHOSEN);
+    }
+
+    private TestCpu(long size, Platform platform, CodeCompiler compiler) {
         this.platform = platform;
         MemorySegment bytes = Arena.ofAuto().allocate(size, 4096);
         memory = new PhysicalMemory(new Memory(bytes, List.of(new GuestMemory.Region(0, 0, size))));
@@ -44,7 +52,7 @@ final class TestCpu {
             memory.store(handler, 1, 0xf4);
         }
         cpu = addCpu(0);
-        interpreter = new Interpreter(cpu, pages, TestCompiler.CHOSEN, false);
+        interpreter = new Interpreter(cpu, pages, compiler, false);
     }
 
     /** Another vCPU of the same machine in the same state. */

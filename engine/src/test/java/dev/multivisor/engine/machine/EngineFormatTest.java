@@ -45,7 +45,7 @@ class EngineFormatTest {
                 List.of(
                         "cpus: 0, must be 1 to 255",
                         "cpu model 'z80': this engine has x86-64-v2",
-                        "parameter 'speed': this engine has time, payload, sha, vmgenid, slice",
+                        "parameter 'speed': this engine has time, payload, sha, vmgenid, slice, compile",
                         "parameter 'time': 'tomorrow' is neither host nor instructions",
                         "section 'rtc': has version 7, this engine takes 1",
                         "section 'virtioBlk': is unknown to this engine",

@@ -1,0 +1,179 @@
+package dev.multivisor.engine.cpu;
+
+import java.io.ByteArrayOutputStream;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+
+/**
+ * A random program in 64-bit mode: blocks of integer, SSE and locked instructions on registers and memory, which branch
+ * to each other, call functions, divide by what may be zero, reach for memory that is not there, and write to each
+ * other's immediates. RBX is where its memory is, R14 a page that is not present, R15 counts branches down to its end.
+ */
+final class RandomProgram {
+    private static final int BLOCKS = 8, FUNCTIONS = 3, IN_BLOCK = 7;
+    private static final int[] TARGETS = {0, 1, 2, 5, 6, 7, 8, 9, 10, 11, 12, 13};
+    private static final int[] ARITHMETIC = {0x01, 0x09, 0x11, 0x19, 0x21, 0x29, 0x31, 0x39};
+    private static final int[] SHIFTS = {0, 1, 2, 3, 4, 5, 7};
+
+    /** A 32-bit branch displacement at a place, to a block, or a function above those. */
+    private record Branch(int at, int to) {}
+
+    private final Random random;
+    private final ByteArrayOutputStream code = new ByteArrayOutputStream();
+    private final List<Branch> branches = new ArrayList<>();
+    private final List<Integer> immediates = new ArrayList<>();
+    private final int[] starts = new int[BLOCKS + FUNCTIONS + 1];
+
+    private RandomProgram(long seed) {
+        random = new Random(seed);
+    }
+
+    static byte[] of(long seed) {
+        return new RandomProgram(seed).generate();
+    }
+
+    private byte[] generate() {
+        for (int block = 0; block < BLOCKS; block++) {
+            starts[block] = code.size();
+            body();
+            // sub $1, %r15d; js end; jcc somewhere
+            put(0x41, 0x83, 0xef, 1, 0x0f, 0x88);
+            branch(BLOCKS + FUNCTIONS);
+            if (random.nextInt(3) == 0) {
+                put(0xe8);
+                branch(BLOCKS + random.nextInt(FUNCTIONS));
+            }
+            put(0x0f, 0x80 + random.nextInt(16));
+            branch(random.nextInt(BLOCKS));
+        }
+        put(0xe9);
+        branch(0);
+        for (int function = 0; function < FUNCTIONS; function++) {
+            starts[BLOCKS + function] = code.size();
+            body();
+            put(0xc3);
+        }
+        starts[BLOCKS + FUNCTIONS] = code.size();
+        put(0xf4);
+        byte[] bytes = code.toByteArray();
+        for (Branch b : branches) {
+            write(bytes, b.at, starts[b.to] - b.at - 4);
+        }
+        return bytes;
+    }
+
+    private static void write(byte[] bytes, int at, int value) {
+        for (int n = 0; n < 4; n++) {
+            bytes[at + n] = (byte) (value >> 8 * n);
+        }
+    }
+
+    private void branch(int to) {
+        branches.add(new Branch(code.size(), to));
+        number(0);
+    }
+
+    private void number(int value) {
+        put(value, value >> 8, value >> 16, value >> 24);
+    }
+
+    private void put(int... bytes) {
+        Arrays.stream(bytes).forEach(code::write);
+    }
+
+    private int target() {
+        return TARGETS[random.nextInt(TARGETS.length)];
+    }
+
+    private void body() {
+        for (int n = 1 + random.nextInt(IN_BLOCK); n > 0; n--) {
+            instruction();
+        }
+    }
+
+    /** A REX prefix for a register and one in the other field, of 32 or 64 bits. */
+    private int rex(int register, int other) {
+        return 0x40 | random.nextInt(2) << 3 | register >> 3 << 2 | other >> 3;
+    }
+
+    private static int registers(int register, int other) {
+        return 0xc0 | (register & 7) << 3 | other & 7;
+    }
+
+    /** ModRM and displacement of memory at RBX. */
+    private void memory(int register, int alignment) {
+        put(0x43 | (register & 7) << 3, random.nextInt(120 / alignment) * alignment);
+    }
+
+    private void instruction() {
+        int a = target();
+        int b = target();
+        switch (random.nextInt(26)) {
+            case 0, 1, 2 -> put(rex(a, b), pick(ARITHMETIC), registers(a, b));
+            case 3 -> put(0x40 | a >> 3 << 2 | b >> 3, pick(ARITHMETIC) - 1, registers(a, b));
+            case 4 -> {
+                put(rex(a, 0), pick(ARITHMETIC) + 2);
+                memory(a, 1);
+            }
+            case 5 -> {
+                put(rex(a, 0), pick(ARITHMETIC));
+                memory(a, 1);
+            }
+            case 6 -> {
+                put(rex(0, a), 0xc7, registers(0, a));
+                immediates.add(code.size());
+                number(random.nextInt());
+            }
+            case 7 -> {
+                put(rex(a, 0), random.nextBoolean() ? 0x89 : 0x8b);
+                memory(a, 1);
+            }
+            case 8 -> {
+                put(0x48 | a >> 3 << 2, 0x8d);
+                memory(a, 1);
+            }
+            case 9 -> put(0x40 | a >> 3, 0x50 | a & 7, 0x40 | b >> 3, 0x58 | b & 7);
+            case 10 -> put(rex(0, a), 0xc1, registers(pick(SHIFTS), a), random.nextInt(70));
+            case 11 -> put(rex(0, a), 0xd3, registers(pick(SHIFTS), a));
+            case 12 -> put(rex(0, a), 0xff, registers(random.nextInt(2), a));
+            case 13 -> put(rex(0, a), 0xf7, registers(2 + random.nextInt(4), a));
+            case 14 -> put(rex(a, b), 0x0f, 0xaf, registers(a, b));
+            case 15 -> put(0x40 | a >> 3, 0x0f, 0x90 + random.nextInt(16), registers(0, a));
+            case 16 -> put(rex(a, b), 0x0f, 0x40 + random.nextInt(16), registers(a, b));
+            case 17 -> put(rex(a, b), 0x0f, random.nextBoolean() ? 0xb6 : 0xbe, registers(a, b));
+            case 18 -> put(rex(a, b), 0x0f, random.nextBoolean() ? 0xbc : 0xa3, registers(a, b));
+            case 19 -> put(rex(a, b), 0x0f, 0xa4, registers(a, b), random.nextInt(40));
+            case 20 -> {
+                put(0xf0, rex(a, 0), 0x0f, 0xc1);
+                memory(a, 4);
+            }
+            case 21 -> put(0x66, 0x0f, random.nextBoolean() ? 0xfe : 0xef, registers(a & 3, b & 3));
+            case 22 -> {
+                put(0x66, 0x0f, random.nextBoolean() ? 0x6f : 0x7f);
+                memory(a & 3, 16);
+            }
+            case 23 -> put(0xf2, 0x0f, random.nextBoolean() ? 0x58 : 0x59, registers(a & 3, b & 3));
+            case 24 -> {
+                if (!immediates.isEmpty()) {
+                    // movb $n, immediate(%rip)
+                    put(0xc6, 0x05);
+                    number(immediates.get(random.nextInt(immediates.size())) + random.nextInt(4) - code.size() - 5);
+                    put(random.nextInt());
+                }
+            }
+            default -> {
+                switch (random.nextInt(24)) {
+                    case 0 -> put(rex(0, a), 0xf7, registers(6, a));
+                    case 1 -> put(0x49 | a >> 3 << 2, 0x8b, 0x06 | (a & 7) << 3);
+                    default -> put(0x66, 0x48 | a >> 3, 0x0f, 0x6e, registers(b & 3, a));
+                }
+            }
+        }
+    }
+
+    private int pick(int[] choices) {
+        return choices[random.nextInt(choices.length)];
+    }
+}
