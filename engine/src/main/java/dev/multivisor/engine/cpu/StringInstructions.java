@@ -3,6 +3,7 @@ package dev.multivisor.engine.cpu;
 import dev.multivisor.engine.isa.Instruction;
 import dev.multivisor.engine.isa.Op;
 import dev.multivisor.engine.isa.Operand.Kind;
+import dev.multivisor.engine.mmu.ByteRuns;
 
 /**
  * String instructions in every mode and size (Intel SDM vol. 2; vol. 1, 7.3.9). With a REP prefix they set RIP: a long
@@ -77,14 +78,14 @@ public final class StringInstructions {
                     bytes = distance;
                 }
                 bytes -= bytes % size;
-                int done = bytes == 0 ? 0 : cpu.mmu.copyWithinPages(to, from, (int) bytes);
+                int done = bytes == 0 ? 0 : ByteRuns.copyWithinPages(cpu.mmu, to, from, (int) bytes);
                 r[Cpu.RSI] += done;
                 r[Cpu.RDI] += done;
                 return done / size;
             }
             case STOS -> {
                 bytes -= bytes % size;
-                int done = bytes == 0 ? 0 : cpu.mmu.fillWithinPage(to, size, r[Cpu.RAX], (int) bytes);
+                int done = bytes == 0 ? 0 : ByteRuns.fillWithinPage(cpu.mmu, to, size, r[Cpu.RAX], (int) bytes);
                 r[Cpu.RDI] += done;
                 return done / size;
             }

@@ -257,7 +257,7 @@ class MmuTest {
         mmu.pendingDebug = 0;
         mmu.load8(A + 17);
         assertEquals(2, mmu.pendingDebug);
-        assertEquals(0, mmu.copyWithinPages(A + 128, A, 32));
+        assertEquals(0, ByteRuns.copyWithinPages(mmu, A + 128, A, 32));
         mmu.pendingDebug = 0;
         cpu.dr[7] = 0;
         mmu.setBreakpoints(cpu);
@@ -271,22 +271,22 @@ class MmuTest {
         tables.map(A, FRAME, RW);
         tables.map(A + 4096, FRAME + 0x3000, RW);
         tables.enter(cpu, 0);
-        assertEquals(0, mmu.copyWithinPages(A + 4096, A, 64));
+        assertEquals(0, ByteRuns.copyWithinPages(mmu, A + 4096, A, 64));
         mmu.store8(A, 1);
         mmu.store8(A + 4096, 0);
         for (int n = 0; n < 64; n++) {
             mmu.store8(A + n, n);
         }
-        assertEquals(64, mmu.copyWithinPages(A + 4096 + 3, A, 71));
+        assertEquals(64, ByteRuns.copyWithinPages(mmu, A + 4096 + 3, A, 71));
         assertEquals(63, mmu.load8(A + 4096 + 66));
-        assertEquals(8, mmu.copyWithinPages(A + 8, A, 64));
-        assertEquals(0, mmu.copyWithinPages(A + 4, A, 64));
-        assertEquals(56, mmu.copyWithinPages(A, A + 4096 - 56, 4096));
-        assertEquals(16, mmu.fillWithinPage(A + 4096 - 20, 2, 0xabcd, 4096));
+        assertEquals(8, ByteRuns.copyWithinPages(mmu, A + 8, A, 64));
+        assertEquals(0, ByteRuns.copyWithinPages(mmu, A + 4, A, 64));
+        assertEquals(56, ByteRuns.copyWithinPages(mmu, A, A + 4096 - 56, 4096));
+        assertEquals(16, ByteRuns.fillWithinPage(mmu, A + 4096 - 20, 2, 0xabcd, 4096));
         assertEquals(0xabcdabcdabcdabcdL, mmu.load64(A + 4096 - 20));
         assertEquals(0xabcdabcdabcdabcdL, mmu.load64(A + 4096 - 12));
         assertEquals(0, mmu.load32(A + 4096 - 4));
-        assertEquals(4096, mmu.fillWithinPage(A, 1, 0x77, 10_000));
+        assertEquals(4096, ByteRuns.fillWithinPage(mmu, A, 1, 0x77, 10_000));
         assertEquals(0x77, mmu.load8(A + 4095));
         byte[] bytes = new byte[4];
         mmu.readBytes(A + 4092, bytes, 1, 3);

@@ -39,13 +39,13 @@ class SharedMemoryTest {
         mmu.compareAndSet(0x5010, 4, 0, 1);
         mmu.compareAndSet128(0x5020, 0, 0, 1, 1);
         memory.write(0x4000, new byte[0x3000], 0, 0x3000);
-        assertEquals(0, mmu.fillWithinPage(0x5000, 1, 0, 64));
+        assertEquals(0, ByteRuns.fillWithinPage(mmu, 0x5000, 1, 0, 64));
         assertEquals(List.of("5001+1", "5008+8", "5000+2", "5010+4", "5020+8", "5028+8", "5000+4096"), seen);
         seen.clear();
         memory.unwatchCode(5);
         mmu.store8(0x5000, 1);
         mmu.store8(0x5000, 2);
-        assertEquals(64, mmu.fillWithinPage(0x5000, 1, 0, 64));
+        assertEquals(64, ByteRuns.fillWithinPage(mmu, 0x5000, 1, 0, 64));
         assertEquals(List.of(), seen);
     }
 
