@@ -89,9 +89,9 @@ final class EngineRows {
         return jar.commit().isEmpty() ? "working tree" : "released";
     }
 
-    /** The number of sections and those that are newer than the first version. */
+    /** The number of sections, in few words, and those that are newer than the first version. */
     private static String state(Map<String, Integer> sections, int features) {
-        StringBuilder text = new StringBuilder(sections.size() + " sections");
+        StringBuilder text = new StringBuilder(sections.size() + " parts");
         String newer = new TreeMap<>(sections)
                 .entrySet().stream()
                         .filter(section -> section.getValue() > 1)

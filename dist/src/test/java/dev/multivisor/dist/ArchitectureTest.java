@@ -92,9 +92,12 @@ class ArchitectureTest {
                 .andShould()
                 .haveSimpleNameNotStartingWith("MemorySize")
                 .check(Modules.imported("host"));
+        // The two that call the C library, one of them with what it takes about threads.
         noClasses()
                 .that()
                 .doNotHaveSimpleName("Libc")
+                .and()
+                .doNotHaveSimpleName("HostScheduler")
                 .should()
                 .dependOnClassesThat()
                 .haveFullyQualifiedName("java.lang.foreign.ValueLayout")
