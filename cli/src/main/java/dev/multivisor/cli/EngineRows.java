@@ -91,7 +91,7 @@ final class EngineRows {
 
     /** The number of sections, in few words, and those that are newer than the first version. */
     private static String state(Map<String, Integer> sections, int features) {
-        StringBuilder text = new StringBuilder(sections.size() + " parts");
+        StringBuilder text = new StringBuilder(String.valueOf(sections.size()));
         String newer = new TreeMap<>(sections)
                 .entrySet().stream()
                         .filter(section -> section.getValue() > 1)
