@@ -23,8 +23,11 @@ final class Rollout {
     /** How often the canaries are looked at. */
     private static final long LOOK_MILLIS = 250;
 
-    /** How long a vCPU that does not wait may execute nothing. */
+    /** How much CPU time the thread of a vCPU may use without an instruction. */
     private static final long STALL_NANOS = 2_000_000_000L;
+
+    /** How long a vCPU that does not wait may execute nothing, though its thread may get no processor. */
+    private static final long LONGEST_STALL_NANOS = 20_000_000_000L;
 
     /** How often a move is tried. */
     private static final int TRIES = 3;
@@ -252,6 +255,7 @@ final class Rollout {
         private final MachineView start;
         private final long[] instructions;
         private final long[] moved;
+        private final long[] cpuNanos;
         private MachineView last;
         private String problem = "";
 
@@ -265,6 +269,8 @@ final class Rollout {
                     .toArray();
             moved = new long[instructions.length];
             java.util.Arrays.fill(moved, System.nanoTime());
+            cpuNanos =
+                    start.cpus().stream().mapToLong(MachineView.Cpu::cpuNanos).toArray();
         }
 
         void look() {
@@ -292,7 +298,8 @@ final class Rollout {
                 if (cpu.waiting() || cpu.instructions() != instructions[n]) {
                     instructions[n] = cpu.instructions();
                     moved[n] = time;
-                } else if (time - moved[n] > STALL_NANOS) {
+                    cpuNanos[n] = cpu.cpuNanos();
+                } else if (cpu.cpuNanos() - cpuNanos[n] > STALL_NANOS || time - moved[n] > LONGEST_STALL_NANOS) {
                     problem = "vCPU " + n + " stands still";
                 }
             }

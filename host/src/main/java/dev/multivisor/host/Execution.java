@@ -339,6 +339,11 @@ final class Execution {
                         .getThreadCpuTime(threads.get(cpu).threadId()));
     }
 
+    /** Whether a vCPU's thread runs, or would if it had a processor. */
+    boolean runnable(int cpu) {
+        return cpu < threads.size() && threads.get(cpu).getState() == Thread.State.RUNNABLE;
+    }
+
     // ---- Handovers ----
 
     /** The vCPU threads, as {@link HostScheduler} knows them. */

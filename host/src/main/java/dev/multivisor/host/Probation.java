@@ -3,17 +3,16 @@ package dev.multivisor.host;
 import dev.multivisor.api.VirtualCpu;
 import dev.multivisor.host.Execution.Residence;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.stream.Stream;
 
 /**
  * Watches a machine for some time after its handover. If the new engine fails, or a vCPU that does not wait executes
- * nothing for a second, the machine is taken back to the engine that it came from, as long as its state can still be
+ * nothing ({@link Progress}), the machine is taken back to the engine that it came from, as long as its state can still be
  * saved. If it cannot, the machine's end says so.
  */
 final class Probation {
-    /** How long a vCPU may execute nothing. */
-    private static final long STALL_NANOS = 1_000_000_000L;
-
     private static final long LOOK_MILLIS = 20;
 
     private final VirtualMachine machine;
@@ -61,9 +60,7 @@ final class Probation {
         try {
             long end = System.nanoTime() + length.toNanos();
             int cpus = subject.cpus().size();
-            long[] instructions = new long[cpus];
-            long[] moved = new long[cpus];
-            java.util.Arrays.fill(moved, System.nanoTime());
+            List<Progress> progress = Stream.generate(Progress::new).limit(cpus).toList();
             while (System.nanoTime() < end) {
                 if (machine.home() != subject || machine.ended()) {
                     return;
@@ -71,14 +68,15 @@ final class Probation {
                 String reason = failure.get();
                 for (int n = 0; n < cpus && reason == null; n++) {
                     VirtualCpu cpu = subject.cpus().get(n);
-                    long count = cpu.instructions();
-                    long now = System.nanoTime();
-                    if (count != instructions[n] || cpu.waiting() || !machine.running()) {
-                        instructions[n] = count;
-                        moved[n] = now;
-                    } else if (now - moved[n] > STALL_NANOS) {
-                        reason = "engine " + subject.engine().jar().version() + ": vCPU " + n
-                                + " has executed nothing for " + STALL_NANOS / 1_000_000 + " ms";
+                    boolean resting = cpu.waiting() || !machine.running();
+                    if (progress.get(n)
+                            .stalled(
+                                    cpu.instructions(),
+                                    resting,
+                                    machine.cpuNanos(n),
+                                    machine.runnable(n),
+                                    System.nanoTime())) {
+                        reason = "engine " + subject.engine().jar().version() + ": vCPU " + n + " executes nothing";
                     }
                 }
                 if (reason != null) {

@@ -392,6 +392,16 @@ public final class VirtualMachine implements AutoCloseable {
         return execution.phase() == Phase.RUNNING;
     }
 
+    /** CPU time of a vCPU's thread in nanoseconds. */
+    long cpuNanos(int cpu) {
+        return execution.cpuNanos(cpu);
+    }
+
+    /** Whether a vCPU's thread runs, or would if it had a processor. */
+    boolean runnable(int cpu) {
+        return execution.runnable(cpu);
+    }
+
     boolean ended() {
         Phase now = execution.phase();
         return now == Phase.ENDED || now == Phase.CLOSED;

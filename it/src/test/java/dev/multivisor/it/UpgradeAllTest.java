@@ -58,6 +58,10 @@ class UpgradeAllTest {
             machine.start();
             machines.add(machine);
         }
+        // Fifty that start at once leave the processors to nobody else.
+        while (!machines.stream().allMatch(UpgradeAllTest::idle)) {
+            Thread.sleep(100);
+        }
         Path run = Files.createDirectories(folder.resolve("multivisor"));
         long pid = ProcessHandle.current().pid();
         RunFolder.Socket socket = new RunFolder.Socket(run.resolve("fleet-" + pid + ".sock"), "fleet", pid);
@@ -132,6 +136,11 @@ class UpgradeAllTest {
             assertEquals(engine.version(), status.engine(), status::toString);
             assertTrue(instructions(machines.get(n)) > before.get(n), () -> "stands still: " + status);
         }
+    }
+
+    /** Whether it has set itself up and waits for its timer. */
+    private static boolean idle(VirtualMachine machine) {
+        return machine.status().cpus().getFirst().waiting();
     }
 
     private static long instructions(VirtualMachine machine) {

@@ -38,7 +38,8 @@ import tools.jackson.core.JacksonException;
  * <p>Calls throw {@link ControlException} with what the server says is wrong, or that it does not answer.
  */
 public final class ControlClient implements AutoCloseable {
-    private static final Duration PATIENCE = Duration.ofSeconds(10);
+    /** For what takes milliseconds, on a host whose processors are shared by many vCPUs. */
+    private static final Duration PATIENCE = Duration.ofSeconds(30);
 
     /** Longer than any rehearsal, deadline or engine's failure to answer, or a large guest's memory on a slow disk, takes. */
     private static final Duration LENGTHY_PATIENCE = Duration.ofHours(3);
@@ -254,7 +255,8 @@ public final class ControlClient implements AutoCloseable {
             case SocketException refused -> "nobody listens";
             default -> cause.getClass().getSimpleName();
         };
-        return new ControlException(0, "socket " + socket + ": does not answer (" + why + ")");
+        boolean late = cause instanceof TimeoutException;
+        return new ControlException(0, "socket " + socket + ": does not answer (" + why + ")", late);
     }
 
     private static ControlException interrupted() {

@@ -9,10 +9,17 @@ public final class ControlException extends RuntimeException {
     static final int CONFLICT = 409;
 
     private final int status;
+    private final boolean late;
 
     ControlException(int status, String message) {
+        this(status, message, false);
+    }
+
+    /** @param late whether the other end is there, but did not answer in time */
+    ControlException(int status, String message, boolean late) {
         super(message);
         this.status = status;
+        this.late = late;
     }
 
     /** The status of the answer; 0 if there was none. */
@@ -25,8 +32,8 @@ public final class ControlException extends RuntimeException {
         return status == BAD_REQUEST || status == NOT_FOUND;
     }
 
-    /** Whether nothing answers. */
+    /** Whether there is nobody at the other end. */
     public boolean unreachable() {
-        return status == 0;
+        return status == 0 && !late;
     }
 }
