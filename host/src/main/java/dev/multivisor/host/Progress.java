@@ -11,11 +11,15 @@ final class Progress {
     /** How long a vCPU may execute nothing in any case. */
     static final long LONGEST_NANOS = 10 * STALL_NANOS;
 
+    /** What one look can tell at most: who looks may get no processor either. */
+    private static final long MOST_A_LOOK = STALL_NANOS / 10;
+
     private long instructions = -1;
-    private long time;
     private long cpuTime;
-    /** When the thread was last seen running, or ready to run. */
-    private long runnableTime;
+    private long lastLook;
+    private long still;
+    /** How long the thread was seen to wait for something. */
+    private long blocked;
 
     /**
      * Looks at the vCPU, again and again.
@@ -28,14 +32,17 @@ final class Progress {
      * @return whether it has stood still for too long
      */
     boolean stalled(long count, boolean resting, long cpuNanos, boolean runnable, long now) {
+        long passed = Math.min(now - lastLook, MOST_A_LOOK);
+        lastLook = now;
         if (count != instructions || resting) {
             instructions = count;
-            time = now;
             cpuTime = cpuNanos;
-            runnableTime = now;
+            still = 0;
+            blocked = 0;
             return false;
         }
-        runnableTime = runnable ? now : runnableTime;
-        return cpuNanos - cpuTime > STALL_NANOS || now - runnableTime > STALL_NANOS || now - time > LONGEST_NANOS;
+        still += passed;
+        blocked = runnable ? 0 : blocked + passed;
+        return cpuNanos - cpuTime > STALL_NANOS || blocked > STALL_NANOS || still > LONGEST_NANOS;
     }
 }

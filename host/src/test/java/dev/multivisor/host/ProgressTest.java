@@ -58,4 +58,12 @@ class ProgressTest {
         }
         assertTrue(progress.stalled(599, false, 100_000 * MILLI, false, 100_000 * MILLI));
     }
+
+    /** Who looks only once in two seconds has not seen what was between. */
+    @Test
+    void oneLookIsNotEnough() {
+        for (long look = 0; look < 9; look++) {
+            assertFalse(progress.stalled(7, false, 0, false, look * 2000 * MILLI));
+        }
+    }
 }

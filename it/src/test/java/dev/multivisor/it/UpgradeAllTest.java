@@ -7,6 +7,7 @@ import dev.multivisor.api.MachineSpec;
 import dev.multivisor.host.BuiltinGuest;
 import dev.multivisor.host.EngineCatalog;
 import dev.multivisor.host.EngineJar;
+import dev.multivisor.host.MachineEvent;
 import dev.multivisor.host.MachineHost;
 import dev.multivisor.host.MachineStatus;
 import dev.multivisor.host.StreamConsole;
@@ -20,6 +21,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -37,6 +40,7 @@ class UpgradeAllTest {
 
     private final Path engines = Path.of(System.getProperty("multivisor.engines"));
     private final List<VirtualMachine> machines = new ArrayList<>();
+    private final Queue<MachineEvent> events = new ConcurrentLinkedQueue<>();
     private EngineJar oldest;
     private EngineJar newest;
     private MachineHost host;
@@ -55,6 +59,7 @@ class UpgradeAllTest {
             VirtualMachine.Settings settings =
                     new VirtualMachine.Settings("guest-" + n, BuiltinGuest.MEMORY, spec, nowhere, nowhere);
             VirtualMachine machine = host.create(oldest, settings, BuiltinGuest.boot("hz=2 idle quiet"));
+            machine.onEvent(events::add);
             machine.start();
             machines.add(machine);
         }
@@ -133,9 +138,13 @@ class UpgradeAllTest {
         for (int n = 0; n < MACHINES; n++) {
             MachineStatus status = machines.get(n).status();
             assertEquals(MachineStatus.Phase.RUNNING, status.phase(), status::toString);
-            assertEquals(engine.version(), status.engine(), status::toString);
+            assertEquals(engine.version(), status.engine(), () -> status + ": " + events(status.name()));
             assertTrue(instructions(machines.get(n)) > before.get(n), () -> "stands still: " + status);
         }
+    }
+
+    private List<MachineEvent> events(String machine) {
+        return events.stream().filter(event -> event.machine().equals(machine)).toList();
     }
 
     /** Whether it has set itself up and waits for its timer. */
