@@ -2,12 +2,14 @@ package dev.multivisor.cli;
 
 import dev.multivisor.api.EngineException;
 import dev.multivisor.host.HostException;
+import dev.multivisor.host.MachineHost;
 import dev.multivisor.images.ImageException;
 import dev.multivisor.server.ControlException;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Supplier;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -38,6 +40,9 @@ public final class Main implements Runnable {
     /** Set to anything but nothing, it shows where an error arose. */
     static final boolean DEBUG = !"".equals(System.getenv().getOrDefault("MULTIVISOR_DEBUG", ""));
 
+    /** Commands that start machines. */
+    private static final Set<String> STARTERS = Set.of("run", "clone", "demo");
+
     private static final Map<String, Supplier<Object>> COMMANDS = commands();
 
     @Spec
@@ -48,6 +53,9 @@ public final class Main implements Runnable {
     /** Runs a command and ends the JVM with its status. */
     public static void main(String[] arguments) {
         StartUp.reached("main");
+        if (arguments.length > 0 && STARTERS.contains(arguments[0])) {
+            MachineHost.prepare();
+        }
         PrintWriter out = new PrintWriter(System.out, true, StandardCharsets.UTF_8);
         PrintWriter err = new PrintWriter(System.err, true, StandardCharsets.UTF_8);
         int status = execute(out, err, arguments);

@@ -1,8 +1,6 @@
 package dev.multivisor.engine.machine;
 
-import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
-import java.lang.invoke.MethodType;
 import java.lang.invoke.VarHandle;
 import java.lang.reflect.ParameterizedType;
 import java.lang.reflect.RecordComponent;
@@ -10,6 +8,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Function;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.JsonGenerator;
 import tools.jackson.core.JsonParser;
@@ -37,22 +36,19 @@ final class RecordCodec<T extends Record> {
     private final Field[] fields;
 
     /** Takes the values in the components' order and gives the record. */
-    private final MethodHandle constructor;
+    private final Function<Object[], T> constructor;
 
     private RecordCodec(Class<T> type) {
         try {
             MethodHandles.Lookup lookup = MethodHandles.privateLookupIn(type, LOOKUP);
             RecordComponent[] components = type.getRecordComponents();
             fields = new Field[components.length];
-            Class<?>[] types = new Class<?>[components.length];
             for (int n = 0; n < components.length; n++) {
-                types[n] = components[n].getType();
-                VarHandle handle = lookup.findVarHandle(type, components[n].getName(), types[n]);
-                fields[n] = new Field(components[n].getName(), Kind.of(types[n]), handle, nested(components[n]));
+                Class<?> kind = components[n].getType();
+                VarHandle handle = lookup.findVarHandle(type, components[n].getName(), kind);
+                fields[n] = new Field(components[n].getName(), Kind.of(kind), handle, nested(components[n]));
             }
-            constructor = lookup.findConstructor(type, MethodType.methodType(void.class, types))
-                    .asSpreader(Object[].class, types.length)
-                    .asType(MethodType.methodType(Object.class, Object[].class));
+            constructor = RecordMaker.of(lookup, type);
         } catch (ReflectiveOperationException e) {
             throw new AssertionError(e);
         }
@@ -111,7 +107,7 @@ final class RecordCodec<T extends Record> {
                 throw new InvalidFieldException("is missing").within(fields[n].name);
             }
         }
-        return construct(values);
+        return constructor.apply(values);
     }
 
     /** Where a field is: most likely next to the one before. */
@@ -125,17 +121,6 @@ final class RecordCodec<T extends Record> {
             }
         }
         throw new InvalidFieldException("is unknown to this engine").within(name);
-    }
-
-    @SuppressWarnings("unchecked") // the constructor's class is T
-    private T construct(Object[] values) {
-        try {
-            return (T) (Object) constructor.invokeExact(values);
-        } catch (RuntimeException | Error e) {
-            throw e;
-        } catch (Throwable e) {
-            throw new AssertionError(e);
-        }
     }
 
     /** Where and how two records differ, in one line; empty if they do not. */
