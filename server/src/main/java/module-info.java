@@ -2,6 +2,7 @@
 module dev.multivisor.server {
     requires transitive dev.multivisor.host;
     requires transitive dev.multivisor.snapshots;
+    requires dev.multivisor.watch;
     requires io.prometheus.metrics.core;
     requires io.prometheus.metrics.model;
     requires io.prometheus.writer.text;

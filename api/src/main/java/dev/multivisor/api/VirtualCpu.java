@@ -1,5 +1,7 @@
 package dev.multivisor.api;
 
+import java.util.Map;
+
 /** A virtual processor. */
 public interface VirtualCpu {
     /**
@@ -21,4 +23,13 @@ public interface VirtualCpu {
      * thread, to whom it may lag behind by some thousand.
      */
     long instructions();
+
+    /**
+     * System registers by their names in the manual (Intel SDM, volume 3, 2.4 and 2.5): CR0, CR3, CR4, EFER, LSTAR, and
+     * the base addresses in GDTR and IDTR; empty from an engine that does not tell. From any thread, to whom each value
+     * may be a moment old; exact on the thread that is in {@link #run}, inside a {@link PageObserver}'s methods.
+     */
+    default Map<String, Long> systemRegisters() {
+        return Map.of();
+    }
 }

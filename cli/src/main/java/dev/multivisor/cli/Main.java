@@ -78,6 +78,7 @@ public final class Main implements Runnable {
         commands.put("console", ConsoleCommand::new);
         commands.put("snapshot", SnapshotCommand::new);
         commands.put("clone", CloneCommand::new);
+        commands.put("watch", WatchCommand::new);
         commands.put("events", EventsCommand::new);
         commands.put("metrics", MetricsCommand::new);
         commands.put("compare", CompareCommand::new);

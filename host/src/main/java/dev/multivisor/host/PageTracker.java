@@ -78,6 +78,11 @@ public final class PageTracker {
         return bits.keep(sink);
     }
 
+    /** Where guest memory is, by ascending guest address. */
+    public List<GuestMemory.Region> regions() {
+        return memory.regions();
+    }
+
     /**
      * Copies guest memory.
      *

@@ -476,6 +476,17 @@ public final class VirtualMachine implements AutoCloseable {
         return home().machine().statistics();
     }
 
+    /**
+     * A vCPU's system registers by name, such as CR3, LSTAR and IDTR (its base), empty on an engine that does not tell.
+     * While the vCPU runs, each may be a moment old; inside a {@link PageListener}'s method, those of the vCPU that wrote
+     * are what they were for the write.
+     *
+     * @throws IndexOutOfBoundsException if there is no vCPU of this number
+     */
+    public Map<String, Long> systemRegisters(int cpu) {
+        return home().cpus().get(cpu).systemRegisters();
+    }
+
     /** Watches, reads and writes guest memory. */
     public PageTracker pages() {
         return pages;

@@ -68,7 +68,7 @@ final class Guests {
         return Launcher.ROOT.resolve("it/src/test/" + kind + "/" + name);
     }
 
-    private static synchronized Path compile(String name, Path source, String... options)
+    static synchronized Path compile(String name, Path source, String... options)
             throws IOException, InterruptedException {
         Files.createDirectories(WORK);
         Path target = WORK.resolve(name);

@@ -41,6 +41,12 @@ public final class ControlClient implements AutoCloseable {
     /** For what takes milliseconds, on a host whose processors are shared by many vCPUs. */
     private static final Duration PATIENCE = Duration.ofSeconds(30);
 
+    /** The first lines that are read take longer, and the first change is to be told at once. */
+    private static final int PRACTICE = 200;
+
+    /** Longer than a kernel may take to start before it is watched. */
+    private static final Duration WATCH_PATIENCE = Duration.ofMinutes(2);
+
     /** Longer than any rehearsal, deadline or engine's failure to answer, or a large guest's memory on a slow disk, takes. */
     private static final Duration LENGTHY_PATIENCE = Duration.ofHours(3);
 
@@ -139,10 +145,28 @@ public final class ControlClient implements AutoCloseable {
      * @param follow whether to wait for those that come, until the other end is gone
      */
     public void events(Path socket, boolean follow, Consumer<EventView> consumer) {
+        lines(socket, "/v1/events?follow=" + follow, PATIENCE, EventView.class, consumer);
+    }
+
+    /**
+     * Watches a machine's kernel, until the machine has ended or the other end is gone.
+     *
+     * @param consumer is called for each line as it comes
+     */
+    public void watch(Path socket, String name, Consumer<WatchView> consumer) {
+        byte[] example = Json.STRICT.writeValueAsBytes(WatchView.example());
+        for (int n = 0; n < PRACTICE; n++) {
+            Json.LENIENT.readValue(example, WatchView.class);
+        }
+        lines(socket, path(name, "/watch"), WATCH_PATIENCE, WatchView.class, consumer);
+    }
+
+    /** @param patience how long the answer may take to begin */
+    private <T> void lines(Path socket, String path, Duration patience, Class<T> type, Consumer<T> consumer) {
         InputStreamResponseListener listener = new InputStreamResponseListener();
-        request(socket, "GET", "/v1/events?follow=" + follow).send(listener);
+        request(socket, "GET", path).send(listener);
         try {
-            Response response = listener.get(PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
+            Response response = listener.get(patience.toMillis(), TimeUnit.MILLISECONDS);
             try (InputStream in = listener.getInputStream()) {
                 if (response.getStatus() != 200) {
                     throw problem(response.getStatus(), in.readAllBytes());
@@ -150,7 +174,7 @@ public final class ControlClient implements AutoCloseable {
                 BufferedReader lines = new BufferedReader(new InputStreamReader(in, StandardCharsets.UTF_8));
                 for (String line = lines.readLine(); line != null; line = lines.readLine()) {
                     if (!line.isBlank()) {
-                        consumer.accept(Json.LENIENT.readValue(line, EventView.class));
+                        consumer.accept(Json.LENIENT.readValue(line, type));
                     }
                 }
             }

@@ -36,6 +36,7 @@ public final class ControlServer implements AutoCloseable {
     private final List<Route> routes = new ArrayList<>();
     private final EventRoutes events;
     private final ConsoleRoutes consoles;
+    private final WatchRoutes watches;
     private final Metrics metrics;
     private final Router router;
 
@@ -61,9 +62,11 @@ public final class ControlServer implements AutoCloseable {
         events = new EventRoutes(host);
         metrics = new Metrics(host);
         this.consoles = new ConsoleRoutes(machines, consoles);
+        watches = new WatchRoutes(host, machines);
         routes.addAll(machines.routes());
         routes.addAll(events.routes());
         routes.addAll(this.consoles.routes());
+        routes.addAll(watches.routes());
         routes.addAll(metrics.routes());
         routes.add(new Route("GET", "/openapi.yaml", ControlServer::description));
         router = new Router(routes);
@@ -136,6 +139,7 @@ public final class ControlServer implements AutoCloseable {
         }
         events.close();
         consoles.close();
+        watches.close();
         router.close();
         metrics.close();
         try {

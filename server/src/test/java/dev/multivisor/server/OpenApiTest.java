@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.multivisor.host.MachineEvent;
 import dev.multivisor.host.MachineStatus;
+import dev.multivisor.watch.Alteration;
 import io.swagger.v3.oas.models.media.Schema;
 import io.swagger.v3.oas.models.parameters.Parameter;
 import java.lang.reflect.RecordComponent;
@@ -22,17 +23,19 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** The description and the program say the same. */
 class OpenApiTest {
-    private static final Map<Class<?>, String> SCHEMAS = Map.of(
-            MachineView.class, "Machine",
-            MachineView.Cpu.class, "Cpu",
-            MachineView.Usage.class, "Usage",
-            MoveRequest.class, "MoveRequest",
-            RollbackRequest.class, "RollbackRequest",
-            MoveView.class, "Move",
-            EngineView.class, "Engine",
-            EventView.class, "Event",
-            SnapshotAsked.class, "SnapshotRequest",
-            SnapshotView.class, "Snapshot");
+    private static final Map<Class<?>, String> SCHEMAS = Map.ofEntries(
+            Map.entry(MachineView.class, "Machine"),
+            Map.entry(MachineView.Cpu.class, "Cpu"),
+            Map.entry(MachineView.Usage.class, "Usage"),
+            Map.entry(MoveRequest.class, "MoveRequest"),
+            Map.entry(RollbackRequest.class, "RollbackRequest"),
+            Map.entry(MoveView.class, "Move"),
+            Map.entry(EngineView.class, "Engine"),
+            Map.entry(EventView.class, "Event"),
+            Map.entry(SnapshotAsked.class, "SnapshotRequest"),
+            Map.entry(SnapshotView.class, "Snapshot"),
+            Map.entry(WatchView.class, "WatchLine"),
+            Map.entry(WatchView.Change.class, "Change"));
 
     @TempDir
     Path work;
@@ -95,6 +98,9 @@ class OpenApiTest {
     void everyValueOfAnEnumIsDescribed() {
         assertEquals(names(MachineEvent.Kind.values()), values("Event", "kind"));
         assertEquals(names(MachineStatus.Phase.values()), values("Machine", "phase"));
+        assertEquals(names(WatchView.Kind.values()), values("WatchLine", "kind"));
+        assertEquals(names(Alteration.Part.values()), values("Change", "part"));
+        assertEquals(names(Alteration.Means.values()), values("Change", "means"));
         assertEquals(names(dev.multivisor.host.HandoverReport.Outcome.values()), values("Move", "outcome"));
     }
 

@@ -94,6 +94,18 @@ final class Vcpu implements VirtualCpu {
         return told.accumulateAndGet(cpu.progress(), Math::max);
     }
 
+    @Override
+    public Map<String, Long> systemRegisters() {
+        return Map.of(
+                "CR0", cpu.cr0,
+                "CR3", cpu.cr3,
+                "CR4", cpu.cr4,
+                "EFER", cpu.efer,
+                "LSTAR", cpu.lstar,
+                "GDTR", cpu.gdtrBase,
+                "IDTR", cpu.idtrBase);
+    }
+
     /** Adds what has happened since it was made or restored here. */
     void addTo(Map<String, Long> sums) {
         sums.merge("instructions", instructions() - before, Long::sum);

@@ -1,0 +1,109 @@
+package dev.multivisor.cli;
+
+import dev.multivisor.server.WatchView;
+import java.io.PrintWriter;
+import java.io.Writer;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+import tools.jackson.databind.json.JsonMapper;
+
+/** {@code multivisor watch}. */
+@Command(
+        name = "watch",
+        description = {
+            "Watches the kernel of a running Linux guest, and tells who changes its code, its interrupt table or its"
+                    + " tables of system calls, until the machine ends or Ctrl-C.",
+            "The kernel changes its own code now and then, by text_poke; that is told in short."
+        },
+        mixinStandardHelpOptions = true,
+        footerHeading = "%nExamples:%n",
+        footer = {
+            "  multivisor watch vm",
+            "  multivisor watch vm --all             each change that the kernel makes itself, too",
+            "  multivisor watch vm --format json     a line of JSON for each"
+        })
+final class WatchCommand implements Callable<Integer> {
+    private static final String TEXT_POKE = "text_poke";
+
+    /** The first lines that are printed take longer, and the first change is to be told at once. */
+    private static final int PRACTICE = 200;
+
+    @Spec
+    private CommandSpec spec;
+
+    @Mixin
+    private VmOption vm;
+
+    @Option(
+            names = "--all",
+            description = "Print each change that the kernel makes itself; as JSON, they are printed anyway.")
+    private boolean all;
+
+    @Mixin
+    private OutputFormat format;
+
+    private final JsonMapper json = OutputFormat.mapper();
+
+    /** Changes by text_poke that were not printed, and the code that made the last one. */
+    private long pokes;
+
+    private String poked = "";
+
+    @Override
+    public Integer call() throws InterruptedException {
+        PrintWriter out = spec.commandLine().getOut();
+        PrintWriter nowhere = new PrintWriter(Writer.nullWriter());
+        try (Remote remote = new Remote()) {
+            Remote.Target target = remote.find(vm.name());
+            for (int n = 0; n < PRACTICE; n++) {
+                print(WatchView.example(), nowhere);
+            }
+            remote.client().watch(target.socket(), target.name(), line -> print(line, out));
+        }
+        tellPokes(out);
+        return ExitStatus.OK;
+    }
+
+    private void print(WatchView line, PrintWriter out) {
+        if (format.json()) {
+            out.println(json.writeValueAsString(line));
+        } else if (line.change().isPresent()) {
+            WatchView.Change change = line.change().get();
+            if (change.means().equals(TEXT_POKE) && !all) {
+                pokes++;
+                poked = change.symbol();
+                return;
+            }
+            tellPokes(out);
+            out.println(line.time() + " " + text(line, change));
+        } else {
+            tellPokes(out);
+            out.println((line.time() + " " + line.kind() + " " + line.detail()).strip());
+        }
+        out.flush();
+    }
+
+    private void tellPokes(PrintWriter out) {
+        if (pokes > 0 && !format.json()) {
+            out.println(pokes + (pokes == 1 ? " change" : " changes") + " by the kernel itself, the last one at " + poked);
+            pokes = 0;
+        }
+    }
+
+    private static String text(WatchView line, WatchView.Change change) {
+        String who = change.instruction()
+                .map(at -> "by vCPU " + change.cpu().orElse(-1) + " at " + at
+                        + change.code().map(code -> " " + code).orElse(""))
+                .orElse("from outside");
+        long micros = Duration.between(Instant.parse(line.time()), Instant.now()).toNanos() / 1000;
+        return change.part() + " " + change.symbol() + " at " + change.linear() + " (physical " + change.physical()
+                + "): " + change.before() + " -> " + change.after() + ", " + change.means() + ", " + who
+                + ", told after " + micros + " us";
+    }
+}

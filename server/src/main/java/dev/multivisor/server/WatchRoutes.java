@@ -1,0 +1,188 @@
+package dev.multivisor.server;
+
+import dev.multivisor.host.MachineEvent;
+import dev.multivisor.host.MachineHost;
+import dev.multivisor.host.VirtualMachine;
+import dev.multivisor.watch.Alteration;
+import dev.multivisor.watch.IntegrityMonitor;
+import dev.multivisor.watch.WatchException;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import org.eclipse.jetty.io.Content;
+
+/** Watches machines' kernels, each for as long as a client reads: lines of JSON. */
+final class WatchRoutes implements AutoCloseable {
+    /** How long a kernel may take to start. */
+    private static final long START_NANOS = 60_000_000_000L;
+
+    private static final long LOOK_MILLIS = 100;
+    private static final Duration WAIT = Duration.ofMillis(50);
+
+    /** An empty line now and then finds out whether the client is still there. */
+    private static final long BEAT_NANOS = 1_000_000_000L;
+
+    private static final int TOGETHER = 64;
+
+    /** The first lines that are made take longer, and the first change is to be told at once. */
+    private static final int PRACTICE = 200;
+
+    private final MachineHost host;
+    private final MachineRoutes machines;
+    private final CountDownLatch closing = new CountDownLatch(1);
+
+    WatchRoutes(MachineHost host, MachineRoutes machines) {
+        this.host = host;
+        this.machines = machines;
+    }
+
+    List<Route> routes() {
+        return List.of(new Route("GET", "/v1/machines/{name}/watch", this::watch));
+    }
+
+    private void watch(Call call) throws IOException, InterruptedException {
+        VirtualMachine machine = machines.machine(call);
+        ConcurrentLinkedQueue<MachineEvent> moves = new ConcurrentLinkedQueue<>();
+        Consumer<MachineEvent> listener = event -> {
+            if (event.kind() == MachineEvent.Kind.MOVED && event.machine().equals(machine.name())) {
+                moves.add(event);
+            }
+        };
+        host.onEvent(listener);
+        try (IntegrityMonitor monitor = attach(machine)) {
+            call.begin(200, "application/jsonl");
+            try (OutputStream out = Content.Sink.asOutputStream(call.response())) {
+                new Stream(machine, monitor, moves, out).run();
+            }
+            call.callback().succeeded();
+        } finally {
+            host.offEvent(listener);
+        }
+    }
+
+    /** Waits for a kernel that has not started yet. */
+    private IntegrityMonitor attach(VirtualMachine machine) throws InterruptedException {
+        long end = System.nanoTime() + START_NANOS;
+        while (true) {
+            if (machine.status().end().isPresent()) {
+                throw new ControlException(ControlException.CONFLICT, "machine " + machine.name() + ": has ended");
+            }
+            try {
+                return IntegrityMonitor.attach(machine);
+            } catch (WatchException e) {
+                if (!e.starting() || System.nanoTime() > end || closing.getCount() == 0) {
+                    throw new ControlException(ControlException.CONFLICT, e.getMessage());
+                }
+            }
+            closing.await(LOOK_MILLIS, TimeUnit.MILLISECONDS);
+        }
+    }
+
+    /** What one client reads. */
+    private final class Stream {
+        private final VirtualMachine machine;
+        private final IntegrityMonitor monitor;
+        private final ConcurrentLinkedQueue<MachineEvent> moves;
+        private final OutputStream out;
+        private long lost;
+        private int untold;
+
+        Stream(
+                VirtualMachine machine,
+                IntegrityMonitor monitor,
+                ConcurrentLinkedQueue<MachineEvent> moves,
+                OutputStream out) {
+            this.machine = machine;
+            this.monitor = monitor;
+            this.moves = moves;
+            this.out = out;
+        }
+
+        void run() throws IOException, InterruptedException {
+            for (int n = 0; n < PRACTICE; n++) {
+                Json.STRICT.writeValueAsBytes(WatchView.example());
+            }
+            write(WatchView.of(
+                    WatchView.Kind.WATCHING,
+                    monitor.kernel() + ", " + monitor.pages() + " pages: " + String.join(", ", monitor.watched())));
+            long beat = System.nanoTime();
+            while (true) {
+                boolean last = closing.getCount() == 0
+                        || machine.status().end().isPresent();
+                Optional<Alteration> change = monitor.poll(last ? Duration.ZERO : WAIT);
+                if (change.isPresent()) {
+                    tell(change.get());
+                    continue;
+                }
+                tellMoves();
+                tellLost();
+                if (last) {
+                    write(WatchView.of(
+                            WatchView.Kind.ENDED,
+                            machine.status().end().map(end -> "the machine has ended").orElse("")));
+                    return;
+                }
+                if (System.nanoTime() - beat > BEAT_NANOS) {
+                    out.write('\n');
+                    out.flush();
+                    beat = System.nanoTime();
+                }
+            }
+        }
+
+        /** Many changes that the kernel makes itself are sent together. */
+        private void tell(Alteration change) throws IOException {
+            out.write(line(WatchView.of(change)));
+            untold++;
+            if (change.means() != Alteration.Means.TEXT_POKE || untold >= TOGETHER || !monitor.pending()) {
+                out.flush();
+                untold = 0;
+            }
+        }
+
+        private void tellMoves() throws IOException {
+            for (MachineEvent move = moves.poll(); move != null; move = moves.poll()) {
+                write(WatchView.of(
+                        WatchView.Kind.MOVED,
+                        "on engine " + machine.status().engine() + ", still watched" + detail(move)));
+            }
+        }
+
+        private static String detail(MachineEvent move) {
+            return move.detail().isEmpty() ? "" : " (" + move.detail() + ")";
+        }
+
+        private void tellLost() throws IOException {
+            long now = monitor.lost();
+            if (now > lost) {
+                write(WatchView.of(WatchView.Kind.LOST, (now - lost) + " changes came too fast to be told"));
+                lost = now;
+            }
+        }
+
+        private void write(WatchView line) throws IOException {
+            out.write(line(line));
+            out.flush();
+        }
+
+        private static byte[] line(WatchView view) {
+            byte[] json = Json.STRICT.writeValueAsBytes(view);
+            byte[] line = Arrays.copyOf(json, json.length + 1);
+            line[json.length] = '\n';
+            return line;
+        }
+    }
+
+    /** Ends all streams. */
+    @Override
+    public void close() {
+        closing.countDown();
+    }
+}

@@ -1,0 +1,234 @@
+package dev.multivisor.watch;
+
+import dev.multivisor.host.PageListener;
+import dev.multivisor.host.PageRegistration;
+import dev.multivisor.host.VirtualMachine;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.PriorityBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+
+/**
+ * Watches the code, the interrupt table and the system calls' tables of a running guest's Linux kernel, and tells each
+ * change of them with the instruction that made it. An example of a user of {@link dev.multivisor.host.PageTracker}: it
+ * adds the pages, keeps a copy of them for what was there before, and does no more on the vCPU's thread than noting the
+ * write. Everything goes on when the machine moves to another engine.
+ *
+ * <p>A kernel changes its own code too, for static keys and calls, tracing and probes. It does this through a mapping
+ * that nothing else uses, which the writing vCPU's CR3 tells. Such changes are told like others, as
+ * {@link Alteration.Means#TEXT_POKE}.
+ *
+ * <p>Not seen are changes that need no write to these pages: another IDT (LIDT) or entry of system calls (LSTAR), other
+ * page tables, pointers in the kernel's data, the code of modules.
+ */
+public final class IntegrityMonitor implements AutoCloseable {
+    private static final int CAPACITY = 10_000;
+    private static final int PAGE = 4096;
+
+    private static final int PRACTICE = 200;
+
+    /** At the end of where modules are (MODULES_END), where none is. */
+    private static final long NO_MODULE = 0xffff_ffff_fefe_f000L;
+
+    private record Moment(Instant time, long nanos) {
+        static Moment now() {
+            return new Moment(Instant.now(), System.nanoTime());
+        }
+    }
+
+    private record Who(Alteration.Means means, int cpu, long instruction) {}
+
+    /** A write as it is noted; the rest is found out by whoever takes it. */
+    private record Note(
+            long number, Moment when, GuestKernel.Range range, long linear, byte[] before, byte[] after, Who who) {
+        boolean usual() {
+            return who.means == Alteration.Means.TEXT_POKE;
+        }
+    }
+
+    private final VirtualMachine machine;
+    private final GuestKernel kernel;
+    private final PageRegistration registration;
+
+    /** What the kernel does not do to itself comes first: hundreds of changes that it makes at once hold up none of it. */
+    private final PriorityBlockingQueue<Note> notes = new PriorityBlockingQueue<>(
+            CAPACITY, Comparator.comparing(Note::usual).thenComparing(Note::number));
+
+    private final AtomicLong numbers = new AtomicLong();
+    private final AtomicLong lost = new AtomicLong();
+
+    /** What watched pages hold, by frame. Guarded by itself. */
+    private final Map<Long, byte[]> copies = new HashMap<>();
+
+    private IntegrityMonitor(VirtualMachine machine, GuestKernel kernel) {
+        this.machine = machine;
+        this.kernel = kernel;
+        registration = machine.pages().register(this::written);
+        try {
+            // A report waits until there is something to compare with; add does not wait for those who wait here.
+            synchronized (copies) {
+                for (GuestKernel.Range range : kernel.ranges()) {
+                    long first = kernel.physical(range.start()) / PAGE;
+                    long end = (kernel.physical(range.start() + range.size()) + PAGE - 1) / PAGE;
+                    registration.add(first, end - first);
+                    for (long frame = first; frame < end; frame++) {
+                        byte[] page = new byte[PAGE];
+                        machine.pages().read(frame * PAGE, page);
+                        copies.put(frame, page);
+                    }
+                }
+            }
+            practise();
+        } catch (Throwable e) {
+            registration.close();
+            throw e;
+        }
+    }
+
+    /**
+     * Begins to watch the kernel that runs in a machine.
+     *
+     * @throws WatchException if there is none that is recognised, or if it has not started yet
+     * @throws dev.multivisor.host.HostException if the machine is closed, or on an engine that cannot track pages
+     */
+    public static IntegrityMonitor attach(VirtualMachine machine) {
+        // An engine that tracks nothing is the first thing to say.
+        machine.pages().register((address, bytes, writer) -> {}).close();
+        GuestKernel kernel = GuestKernel.of(machine);
+        if (!kernel.started()) {
+            throw new WatchException("machine " + machine.name() + ": its kernel has not started yet", true);
+        }
+        return new IntegrityMonitor(machine, kernel);
+    }
+
+    /** What the kernel says it is, such as {@code Linux version 6.1.0-56-cloud-amd64 (...)}. */
+    public String kernel() {
+        return kernel.banner();
+    }
+
+    /** How many pages are watched. */
+    public int pages() {
+        synchronized (copies) {
+            return copies.size();
+        }
+    }
+
+    /** How many changes were forgotten because nobody had taken those before. */
+    public long lost() {
+        return lost.get();
+    }
+
+    /** Code that runs for the first time is slow, and the first change is to be told as soon as others. */
+    private void practise() {
+        BlockingQueue<Note> nowhere = new LinkedBlockingQueue<>();
+        for (int n = 0; n < PRACTICE; n++) {
+            GuestKernel.Range range = kernel.ranges().get(n % kernel.ranges().size());
+            long instruction = n % 2 == 0 ? range.start() : NO_MODULE;
+            note(nowhere, Moment.now(), kernel.physical(range.start()), new byte[8], new byte[8], new Who(Alteration.Means.CPU, 0, instruction));
+            nowhere.forEach(this::described);
+            nowhere.clear();
+        }
+    }
+
+    /** On the thread that wrote. */
+    private void written(long address, byte[] bytes, PageListener.Writer writer) {
+        Moment when = Moment.now();
+        byte[] before;
+        synchronized (copies) {
+            byte[] page = copies.get(address / PAGE);
+            int from = (int) (address % PAGE);
+            before = Arrays.copyOfRange(page, from, from + bytes.length);
+            System.arraycopy(bytes, 0, page, from, bytes.length);
+        }
+        if (!Arrays.equals(before, bytes)) {
+            note(notes, when, address, before, bytes, who(writer));
+        }
+    }
+
+    private Who who(PageListener.Writer writer) {
+        if (writer instanceof PageListener.Writer.Cpu(int number, long instruction)) {
+            long tables = machine.systemRegisters(number).getOrDefault("CR3", 0L);
+            return new Who(
+                    kernel.pokes(tables) ? Alteration.Means.TEXT_POKE : Alteration.Means.CPU, number, instruction);
+        }
+        return new Who(Alteration.Means.OUTSIDE, -1, 0);
+    }
+
+    /** Notes what of a write is in each of the ranges. */
+    private void note(BlockingQueue<Note> to, Moment when, long address, byte[] before, byte[] after, Who who) {
+        long start = kernel.linear(address);
+        for (GuestKernel.Range range : kernel.ranges()) {
+            long from = Math.max(start, range.start());
+            long end = Math.min(start + after.length, range.start() + range.size());
+            if (from < end) {
+                byte[] old = Arrays.copyOfRange(before, (int) (from - start), (int) (end - start));
+                byte[] now = Arrays.copyOfRange(after, (int) (from - start), (int) (end - start));
+                if (to.size() < CAPACITY) {
+                    to.add(new Note(numbers.getAndIncrement(), when, range, from, old, now, who));
+                } else {
+                    lost.incrementAndGet();
+                }
+            }
+        }
+    }
+
+    /**
+     * The next change. They come in the order in which they were noted, but those by {@link Alteration.Means#TEXT_POKE} after
+     * the others.
+     *
+     * @param timeout how long to wait for one
+     * @return empty if none came
+     */
+    public Optional<Alteration> poll(Duration timeout) throws InterruptedException {
+        return Optional.ofNullable(notes.poll(timeout.toNanos(), TimeUnit.NANOSECONDS))
+                .map(this::described);
+    }
+
+    /** Whether {@link #poll} would not wait. */
+    public boolean pending() {
+        return !notes.isEmpty();
+    }
+
+    private Alteration described(Note note) {
+        return new Alteration(
+                note.when.time,
+                note.when.nanos,
+                note.range.part(),
+                kernel.physical(note.linear),
+                note.linear,
+                kernel.name(note.range, note.linear),
+                note.before,
+                note.after,
+                note.who.means,
+                note.who.cpu,
+                note.who.instruction,
+                note.who.instruction == 0 ? "" : kernel.code(note.who.instruction));
+    }
+
+    /** The parts that are watched, a line for each, for people. */
+    public List<String> watched() {
+        return kernel.ranges().stream()
+                .map(range -> range.name() + " 0x" + Long.toHexString(range.start()) + " +0x"
+                        + Long.toHexString(range.size()))
+                .toList();
+    }
+
+    /**
+     * Watches no more.
+     *
+     * @throws dev.multivisor.host.HostException if called from inside a method of a page listener
+     */
+    @Override
+    public void close() {
+        registration.close();
+    }
+}
