@@ -19,7 +19,7 @@ import tools.jackson.databind.json.JsonMapper;
         description = {
             "Watches the kernel of a running Linux guest, and tells who changes its code, its interrupt table or its"
                     + " tables of system calls, until the machine ends or Ctrl-C.",
-            "The kernel changes its own code now and then, by text_poke; that is told in short."
+            "A kernel changes its own code now and then (text_poke); that is told in short."
         },
         mixinStandardHelpOptions = true,
         footerHeading = "%nExamples:%n",
@@ -29,8 +29,6 @@ import tools.jackson.databind.json.JsonMapper;
             "  multivisor watch vm --format json     a line of JSON for each"
         })
 final class WatchCommand implements Callable<Integer> {
-    private static final String TEXT_POKE = "text_poke";
-
     /** The first lines that are printed take longer, and the first change is to be told at once. */
     private static final int PRACTICE = 200;
 
@@ -42,18 +40,13 @@ final class WatchCommand implements Callable<Integer> {
 
     @Option(
             names = "--all",
-            description = "Print each change that the kernel makes itself; as JSON, they are printed anyway.")
+            description = "Print each change that the kernel makes itself, and not only how many there were.")
     private boolean all;
 
     @Mixin
     private OutputFormat format;
 
     private final JsonMapper json = OutputFormat.mapper();
-
-    /** Changes by text_poke that were not printed, and the code that made the last one. */
-    private long pokes;
-
-    private String poked = "";
 
     @Override
     public Integer call() throws InterruptedException {
@@ -64,9 +57,8 @@ final class WatchCommand implements Callable<Integer> {
             for (int n = 0; n < PRACTICE; n++) {
                 print(WatchView.example(), nowhere);
             }
-            remote.client().watch(target.socket(), target.name(), line -> print(line, out));
+            remote.client().watch(target.socket(), target.name(), all, line -> print(line, out));
         }
-        tellPokes(out);
         return ExitStatus.OK;
     }
 
@@ -74,26 +66,11 @@ final class WatchCommand implements Callable<Integer> {
         if (format.json()) {
             out.println(json.writeValueAsString(line));
         } else if (line.change().isPresent()) {
-            WatchView.Change change = line.change().get();
-            if (change.means().equals(TEXT_POKE) && !all) {
-                pokes++;
-                poked = change.symbol();
-                return;
-            }
-            tellPokes(out);
-            out.println(line.time() + " " + text(line, change));
+            out.println(line.time() + " " + text(line, line.change().get()));
         } else {
-            tellPokes(out);
             out.println((line.time() + " " + line.kind() + " " + line.detail()).strip());
         }
         out.flush();
-    }
-
-    private void tellPokes(PrintWriter out) {
-        if (pokes > 0 && !format.json()) {
-            out.println(pokes + (pokes == 1 ? " change" : " changes") + " by the kernel itself, the last one at " + poked);
-            pokes = 0;
-        }
     }
 
     private static String text(WatchView line, WatchView.Change change) {

@@ -64,6 +64,11 @@ final class Guests {
         return compile("storm", source("guests", "storm.S"), "-m32", "-nostdlib", "-static", LINKER);
     }
 
+    /** Assembles the kernel that changes a page table as fast as it can. */
+    static Path gtt() throws IOException, InterruptedException {
+        return compile("gtt", source("guests", "gtt.S"), "-m32", "-nostdlib", "-static", LINKER);
+    }
+
     private static Path source(String kind, String name) {
         return Launcher.ROOT.resolve("it/src/test/" + kind + "/" + name);
     }

@@ -9,6 +9,7 @@ import dev.multivisor.host.VirtualMachine;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -27,9 +28,14 @@ final class Storm {
     private Storm() {}
 
     static VirtualMachine machine(LoadedEngine engine, int cpus) throws IOException, InterruptedException {
+        return machine(engine, cpus, Guests.storm());
+    }
+
+    /** A small machine with another kernel. */
+    static VirtualMachine machine(LoadedEngine engine, int cpus, Path image) throws IOException {
         StreamConsole nowhere = new StreamConsole(List.of());
         MachineSpec spec = new MachineSpec(cpus, "x86-64-v2", Map.of());
-        byte[] kernel = Files.readAllBytes(Guests.storm());
+        byte[] kernel = Files.readAllBytes(image);
         return VirtualMachine.create(
                 engine,
                 new VirtualMachine.Settings("storm", MEMORY, spec, nowhere, nowhere),

@@ -125,7 +125,7 @@ class WatchTest {
                 KernelModule.patcher(image) + ":/root/patcher.ko",
                 "--script",
                 script.toString());
-        Launcher.Running watch = start("watch", "guest", "--format", "json");
+        Launcher.Running watch = start("watch", "guest", "--format", "json", "--all");
         Launcher.Running text = start("watch", "guest");
         watch.awaitOutput("\"watching\"");
         text.awaitOutput(" watching Linux version ");

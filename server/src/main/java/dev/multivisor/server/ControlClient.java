@@ -151,14 +151,15 @@ public final class ControlClient implements AutoCloseable {
     /**
      * Watches a machine's kernel, until the machine has ended or the other end is gone.
      *
+     * @param all whether to tell each change that the kernel makes itself
      * @param consumer is called for each line as it comes
      */
-    public void watch(Path socket, String name, Consumer<WatchView> consumer) {
+    public void watch(Path socket, String name, boolean all, Consumer<WatchView> consumer) {
         byte[] example = Json.STRICT.writeValueAsBytes(WatchView.example());
         for (int n = 0; n < PRACTICE; n++) {
             Json.LENIENT.readValue(example, WatchView.class);
         }
-        lines(socket, path(name, "/watch"), WATCH_PATIENCE, WatchView.class, consumer);
+        lines(socket, path(name, "/watch?all=" + all), WATCH_PATIENCE, WatchView.class, consumer);
     }
 
     /** @param patience how long the answer may take to begin */

@@ -29,8 +29,6 @@ final class WatchRoutes implements AutoCloseable {
     /** An empty line now and then finds out whether the client is still there. */
     private static final long BEAT_NANOS = 1_000_000_000L;
 
-    private static final int TOGETHER = 64;
-
     /** The first lines that are made take longer, and the first change is to be told at once. */
     private static final int PRACTICE = 200;
 
@@ -49,6 +47,7 @@ final class WatchRoutes implements AutoCloseable {
 
     private void watch(Call call) throws IOException, InterruptedException {
         VirtualMachine machine = machines.machine(call);
+        boolean all = call.flag("all");
         ConcurrentLinkedQueue<MachineEvent> moves = new ConcurrentLinkedQueue<>();
         Consumer<MachineEvent> listener = event -> {
             if (event.kind() == MachineEvent.Kind.MOVED && event.machine().equals(machine.name())) {
@@ -59,7 +58,7 @@ final class WatchRoutes implements AutoCloseable {
         try (IntegrityMonitor monitor = attach(machine)) {
             call.begin(200, "application/jsonl");
             try (OutputStream out = Content.Sink.asOutputStream(call.response())) {
-                new Stream(machine, monitor, moves, out).run();
+                new Stream(machine, monitor, moves, all, out).run();
             }
             call.callback().succeeded();
         } finally {
@@ -90,18 +89,22 @@ final class WatchRoutes implements AutoCloseable {
         private final VirtualMachine machine;
         private final IntegrityMonitor monitor;
         private final ConcurrentLinkedQueue<MachineEvent> moves;
+        private final boolean all;
         private final OutputStream out;
         private long lost;
-        private int untold;
+        private long pokes;
+        private String poked = "";
 
         Stream(
                 VirtualMachine machine,
                 IntegrityMonitor monitor,
                 ConcurrentLinkedQueue<MachineEvent> moves,
+                boolean all,
                 OutputStream out) {
             this.machine = machine;
             this.monitor = monitor;
             this.moves = moves;
+            this.all = all;
             this.out = out;
         }
 
@@ -121,6 +124,7 @@ final class WatchRoutes implements AutoCloseable {
                     tell(change.get());
                     continue;
                 }
+                tellPokes();
                 tellMoves();
                 tellLost();
                 if (last) {
@@ -137,13 +141,21 @@ final class WatchRoutes implements AutoCloseable {
             }
         }
 
-        /** Many changes that the kernel makes itself are sent together. */
         private void tell(Alteration change) throws IOException {
-            out.write(line(WatchView.of(change)));
-            untold++;
-            if (change.means() != Alteration.Means.TEXT_POKE || untold >= TOGETHER || !monitor.pending()) {
-                out.flush();
-                untold = 0;
+            if (change.means() == Alteration.Means.TEXT_POKE && !all) {
+                pokes++;
+                poked = change.symbol();
+            } else {
+                write(WatchView.of(change));
+            }
+        }
+
+        /** Once no more come: the kernel makes hundreds at once, and a reader may be slow. */
+        private void tellPokes() throws IOException {
+            if (pokes > 0) {
+                String changes = pokes + (pokes == 1 ? " change" : " changes");
+                write(WatchView.of(WatchView.Kind.POKED, changes + " by the kernel itself, the last one at " + poked));
+                pokes = 0;
             }
         }
 

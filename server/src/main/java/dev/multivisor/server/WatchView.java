@@ -10,7 +10,8 @@ import java.util.Optional;
  * A line of what {@code watch} tells.
  *
  * @param time when, as ISO 8601 has it
- * @param kind {@code watching} at the beginning, {@code changed}, {@code moved} when the machine is on another engine and
+ * @param kind {@code watching} at the beginning, {@code changed}, {@code poked} for changes by the
+ *     kernel itself that are told together, {@code moved} when the machine is on another engine and
  *     is watched there, {@code lost} when changes came faster than they were read, {@code ended} at the end
  * @param detail one line for people
  * @param change what was changed
@@ -20,6 +21,7 @@ public record WatchView(String time, String kind, String detail, Optional<Change
     enum Kind {
         WATCHING,
         CHANGED,
+        POKED,
         MOVED,
         LOST,
         ENDED

@@ -56,6 +56,7 @@ public final class ShadowTable implements AutoCloseable {
     // Guarded by this:
     private final Map<Place, Table> tables = new HashMap<>();
     private long changes;
+    private boolean closed;
 
     private ShadowTable(PageTracker memory, long root, int levels) {
         this.memory = memory;
@@ -151,6 +152,9 @@ public final class ShadowTable implements AutoCloseable {
     // ---- Following the guest ----
 
     private synchronized void written(long address, byte[] bytes, PageListener.Writer writer) {
+        if (closed) {
+            return;
+        }
         int first = (int) (address % PAGE) / 8;
         int last = (int) ((address % PAGE) + bytes.length - 1) / 8;
         for (int level = 1; level <= levels; level++) {
@@ -244,6 +248,10 @@ public final class ShadowTable implements AutoCloseable {
      */
     @Override
     public void close() {
+        // Whoever follows a write just now may want to add pages; after this, nobody does.
+        synchronized (this) {
+            closed = true;
+        }
         registration.close();
     }
 }

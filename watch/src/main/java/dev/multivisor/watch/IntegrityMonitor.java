@@ -193,11 +193,6 @@ public final class IntegrityMonitor implements AutoCloseable {
                 .map(this::described);
     }
 
-    /** Whether {@link #poll} would not wait. */
-    public boolean pending() {
-        return !notes.isEmpty();
-    }
-
     private Alteration described(Note note) {
         return new Alteration(
                 note.when.time,
