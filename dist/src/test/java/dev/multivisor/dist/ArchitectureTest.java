@@ -60,6 +60,8 @@ class ArchitectureTest {
                         "dev.multivisor.host..",
                         "dev.multivisor.images..",
                         "dev.multivisor.snapshots..",
+                        "dev.multivisor.watch..",
+                        "dev.multivisor.shadow..",
                         "dev.multivisor.server..",
                         "dev.multivisor.cli..")
                 .check(Modules.imported("engine"));
@@ -67,14 +69,14 @@ class ArchitectureTest {
 
     @Test
     void nobodyKnowsAnEngineButByItsService() throws Exception {
-        for (String module : List.of("api", "host", "images", "snapshots", "server", "cli")) {
+        for (String module : List.of("api", "host", "images", "snapshots", "watch", "shadow", "server", "cli")) {
             assertTrue(!requires(module).contains("dev.multivisor.engine"), module);
         }
         noClasses()
                 .should()
                 .dependOnClassesThat()
                 .resideInAPackage("dev.multivisor.engine..")
-                .check(Modules.imported("api", "host", "images", "snapshots", "server", "cli"));
+                .check(Modules.imported("api", "host", "images", "snapshots", "watch", "shadow", "server", "cli"));
     }
 
     /**
@@ -108,7 +110,7 @@ class ArchitectureTest {
     @Test
     void controlSeesTheBaseOnly() throws Exception {
         assertEquals(
-                Set.of("dev.multivisor.host", "dev.multivisor.snapshots"),
+                Set.of("dev.multivisor.host", "dev.multivisor.snapshots", "dev.multivisor.watch"),
                 requires("server").stream()
                         .filter(name -> name.startsWith("dev.multivisor."))
                         .collect(Collectors.toSet()));
@@ -128,6 +130,19 @@ class ArchitectureTest {
                 .check(Modules.imported("server"));
     }
 
+    /** Who watches a guest's pages needs the base and nothing else, so that anybody can. */
+    @Test
+    void usersOfPageTrackingNeedTheBaseOnly() throws Exception {
+        for (String module : List.of("watch", "shadow")) {
+            assertEquals(Set.of("java.base", "dev.multivisor.host"), requires(module), module);
+            noClasses()
+                    .should()
+                    .dependOnClassesThat()
+                    .haveFullyQualifiedName("java.lang.foreign.MemorySegment")
+                    .check(Modules.imported(module));
+        }
+    }
+
     /**
      * The parts of a module depend on each other in one direction. The processor and its memory management, whose
      * faults and page walks need each other, are one part; a folder below a part belongs to it. What devices and the
@@ -135,7 +150,7 @@ class ArchitectureTest {
      */
     @Test
     void partsHaveNoCycles() {
-        for (String module : List.of("host", "engine", "images", "snapshots", "server", "cli")) {
+        for (String module : List.of("host", "engine", "images", "snapshots", "watch", "shadow", "server", "cli")) {
             slices().assignedFrom(new Parts("dev.multivisor." + module + "."))
                     .should()
                     .beFreeOfCycles()
@@ -166,7 +181,7 @@ class ArchitectureTest {
     @Test
     void librariesPrintNothing() {
         GeneralCodingRules.NO_CLASSES_SHOULD_ACCESS_STANDARD_STREAMS.check(
-                Modules.imported("api", "host", "engine", "images", "snapshots", "server"));
+                Modules.imported("api", "host", "engine", "images", "snapshots", "watch", "shadow", "server"));
     }
 
     @Test

@@ -69,7 +69,7 @@ class PublicSurfaceTest {
     /** Who uses what, by {@code type} or {@code type.member descriptor}. */
     private static Map<String, Set<String>> uses() throws IOException {
         Map<String, Set<String>> uses = new TreeMap<>();
-        for (String module : List.of("engine", "host", "images", "snapshots", "server", "cli")) {
+        for (String module : List.of("engine", "host", "images", "snapshots", "watch", "shadow", "server", "cli")) {
             for (ClassModel type : parse(module)) {
                 for (PoolEntry entry : type.constantPool()) {
                     String used = switch (entry) {

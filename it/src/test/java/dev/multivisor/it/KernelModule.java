@@ -80,7 +80,7 @@ final class KernelModule {
         Path archive = cache.resolve("multivisor/images").resolve(image).resolve("modules.tar");
         Path work = Files.createTempDirectory("donor");
         Guests.output(List.of(
-                "tar", "-xf", "" + archive, "-C", "" + work, "--wildcards", "*/drivers/net/dummy.ko", "*/dummy.ko.xz"));
+                "tar", "-xf", "" + archive, "-C", "" + work, "--wildcards", "*/drivers/net/dummy.ko*"));
         Path donor;
         try (Stream<Path> files = Files.walk(work)) {
             donor = files.filter(Files::isRegularFile).findFirst().orElseThrow();

@@ -125,6 +125,7 @@ class WatchTest {
                 KernelModule.patcher(image) + ":/root/patcher.ko",
                 "--script",
                 script.toString());
+        awaitMachine("guest");
         Launcher.Running watch = start("watch", "guest", "--format", "json", "--all");
         Launcher.Running text = start("watch", "guest");
         watch.awaitOutput("\"watching\"");
@@ -230,7 +231,8 @@ class WatchTest {
         System.out.printf(
                 "%d lines printed by the other process after %d us in the middle, %d at most%n",
                 micros.length, micros[micros.length / 2], micros[micros.length - 1]);
-        assertTrue(micros[micros.length / 2] < 1000, text);
+        // Another process, which has to get a processor besides the guest's two: no promise, but not long either.
+        assertTrue(micros[micros.length / 2] < 20_000, text);
     }
 
     @Test
@@ -239,9 +241,18 @@ class WatchTest {
         bad(2, "Missing required parameter: 'VM'", "watch");
         bad(2, "Unknown option: '--colour'", "watch", "x", "--colour");
         start("run", "--name", "small", "--kernel", Guests.storm().toString(), "--memory", "16M");
+        awaitMachine("small");
         bad(1, "machine small: has no Linux kernel that is recognised (the processor's LSTAR is 0x0)", "watch", "small");
         start("run", "--name", "old", "--kernel", Guests.storm().toString(), "--memory", "16M", "--engine", "0.1.0");
+        awaitMachine("old");
         bad(1, "machine old: engine 0.1.0 cannot track pages", "watch", "old");
+    }
+
+    /** Waits until a machine that was just started can be seen. */
+    private void awaitMachine(String name) throws Exception {
+        while (multivisor(0, "ps").out().lines().noneMatch(line -> line.startsWith(name + " "))) {
+            Thread.sleep(100);
+        }
     }
 
     private void bad(int status, String problem, String... arguments) throws Exception {

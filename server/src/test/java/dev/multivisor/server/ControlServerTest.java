@@ -145,6 +145,50 @@ class ControlServerTest {
         }
     }
 
+    @Test
+    void aSnapshotIsMade() throws Exception {
+        String name = "s" + System.nanoTime();
+        JsonNode first = snapshot("{\"name\": \"" + name + "\"}", 200).json();
+        assertEquals(name, first.get("name").asString());
+        assertEquals("vm", first.get("machine").asString());
+        assertEquals("1", first.get("engine").asString());
+        assertEquals(16 << 20, first.get("memoryBytes").asInt());
+        assertFalse(first.get("live").asBoolean());
+        assertFalse(first.has("parent"));
+        assertTrue(Files.exists(Path.of(first.get("path").asString()).resolve("manifest.json")), first.toString());
+        assertEquals("running", served.client.machine(served.socket.path(), "vm").phase());
+        JsonNode second = snapshot("{\"parent\": \"" + name + "\"}", 200).json();
+        assertEquals(name, second.get("parent").asString());
+        assertTrue(second.get("name").asString().startsWith("vm-"), second.toString());
+        assertError(400, "snapshot " + name, snapshot("{\"name\": \"" + name + "\"}", 400));
+        assertError(400, "snapshot \"a b\": is not 1 to 64", snapshot("{\"name\": \"a b\"}", 400));
+        assertError(400, "snapshot absent: there is none", snapshot("{\"parent\": \"absent\"}", 400));
+        assertError(400, "live: has a value of another type", snapshot("{\"live\": \"yes\"}", 400));
+        assertError(400, "alive: there is no such field", snapshot("{\"alive\": true}", 400));
+        assertError(409, "engine 1 cannot", snapshot("{\"live\": true}", 409));
+        served.machine.stop("done");
+        assertError(409, "machine vm: ", snapshot("", 409));
+    }
+
+    private Answer snapshot(String body, int status) throws Exception {
+        return ask("POST", "/v1/machines/{name}/snapshot", "/v1/machines/vm/snapshot", body, status);
+    }
+
+    @Test
+    void aMachineThatCannotBeWatchedSaysWhy() throws Exception {
+        assertError(409, "machine vm: engine 1 cannot track pages", watch("", 409));
+        assertError(400, "all: \"maybe\" is not true or false", watch("?all=maybe", 400));
+        ControlException refused = assertThrows(
+                ControlException.class, () -> served.client.watch(served.socket.path(), "vm", true, line -> {}));
+        assertEquals("machine vm: engine 1 cannot track pages", refused.getMessage());
+        served.machine.stop("done");
+        assertError(409, "machine vm: has ended", watch("", 409));
+    }
+
+    private Answer watch(String query, int status) throws Exception {
+        return ask("GET", "/v1/machines/{name}/watch", "/v1/machines/vm/watch" + query, "", status);
+    }
+
     /** As a run does, which ends with its machine. */
     @Test
     void whoStopsTheLastMachineIsToldSo() throws Exception {
@@ -266,13 +310,13 @@ class ControlServerTest {
 
     @Test
     void whatIsNotThereIsNamed() throws Exception {
-        for (String action : List.of("", "/console")) {
+        for (String action : List.of("", "/console", "/watch")) {
             assertError(
                     404,
                     "machine web: there is none of this name",
                     ask("GET", "/v1/machines/{name}" + action, "/v1/machines/web" + action, "", 404));
         }
-        for (String action : List.of("upgrade", "rollback", "pause", "resume", "stop")) {
+        for (String action : List.of("upgrade", "rollback", "pause", "resume", "stop", "snapshot")) {
             assertError(
                     404,
                     "machine web: there is none of this name",

@@ -104,6 +104,20 @@ class OpenApiTest {
         assertEquals(names(dev.multivisor.host.HandoverReport.Outcome.values()), values("Move", "outcome"));
     }
 
+    @Test
+    void whatWatchTellsIsAsDescribed() {
+        List<WatchView> lines = List.of(
+                WatchView.example(), WatchView.of(WatchView.Kind.WATCHING, "Linux"), WatchView.of(WatchView.Kind.ENDED, ""));
+        for (WatchView line : lines) {
+            api.check(
+                    "/v1/machines/{name}/watch",
+                    "GET",
+                    200,
+                    "application/jsonl",
+                    Json.STRICT.readTree(Json.STRICT.writeValueAsBytes(line)));
+        }
+    }
+
     private static Set<String> names(Enum<?>[] constants) {
         return Arrays.stream(constants)
                 .map(constant -> constant.name().toLowerCase(Locale.ROOT))
