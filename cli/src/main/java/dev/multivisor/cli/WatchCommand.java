@@ -78,7 +78,8 @@ final class WatchCommand implements Callable<Integer> {
                 .map(at -> "by vCPU " + change.cpu().orElse(-1) + " at " + at
                         + change.code().map(code -> " " + code).orElse(""))
                 .orElse("from outside");
-        long micros = Duration.between(Instant.parse(line.time()), Instant.now()).toNanos() / 1000;
+        long micros =
+                Duration.between(Instant.parse(line.time()), Instant.now()).toNanos() / 1000;
         return change.part() + " " + change.symbol() + " at " + change.linear() + " (physical " + change.physical()
                 + "): " + change.before() + " -> " + change.after() + ", " + change.means() + ", " + who
                 + ", told after " + micros + " us";

@@ -128,7 +128,8 @@ class CommandLineTest {
             Result result = execute("completion", shell);
             assertEquals(0, result.status);
             assertTrue(result.out.contains("--kernel") && result.out.contains("doctor"));
-            for (String command : List.of("ps", "info", "upgrade", "rollback", "events", "console", "metrics", "watch")) {
+            for (String command :
+                    List.of("ps", "info", "upgrade", "rollback", "events", "console", "metrics", "watch")) {
                 assertTrue(result.out.contains("_multivisor_" + command), command);
             }
             assertFalse(result.out.contains("warm-up"), "hidden commands stay hidden");

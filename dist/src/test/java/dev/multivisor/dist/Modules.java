@@ -10,7 +10,7 @@ import java.util.List;
 /** The project's modules as they were compiled. */
 final class Modules {
     static final Path ROOT = Path.of(System.getProperty("multivisor.root")).normalize();
-    static final List<String> NAMES = 
+    static final List<String> NAMES =
             List.of("api", "host", "engine", "images", "snapshots", "watch", "shadow", "server", "cli");
 
     private Modules() {}

@@ -93,8 +93,9 @@ class ShadowTest {
                     machine.resume();
                 }
                 long changes = shadow.changes();
-                System.out.println(LOOKS + " looks, " + moves + " moves, " + changes + " entries changed, up to " + tables
-                        + " tables and " + most + " pages; rounds " + rounds(machine, 0) + ", " + rounds(machine, 1));
+                System.out.println(LOOKS + " looks, " + moves + " moves, " + changes + " entries changed, up to "
+                        + tables + " tables and " + most + " pages; rounds " + rounds(machine, 0) + ", "
+                        + rounds(machine, 1));
                 assertTrue(changes > 10L * LOOKS, "changes: " + changes);
                 assertTrue(tables > 16 && most > 20, tables + " tables, " + most + " pages");
             }

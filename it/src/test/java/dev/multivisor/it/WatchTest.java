@@ -242,7 +242,11 @@ class WatchTest {
         bad(2, "Unknown option: '--colour'", "watch", "x", "--colour");
         start("run", "--name", "small", "--kernel", Guests.storm().toString(), "--memory", "16M");
         awaitMachine("small");
-        bad(1, "machine small: has no Linux kernel that is recognised (the processor's LSTAR is 0x0)", "watch", "small");
+        bad(
+                1,
+                "machine small: has no Linux kernel that is recognised (the processor's LSTAR is 0x0)",
+                "watch",
+                "small");
         start("run", "--name", "old", "--kernel", Guests.storm().toString(), "--memory", "16M", "--engine", "0.1.0");
         awaitMachine("old");
         bad(1, "machine old: engine 0.1.0 cannot track pages", "watch", "old");

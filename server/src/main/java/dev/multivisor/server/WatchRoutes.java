@@ -117,8 +117,7 @@ final class WatchRoutes implements AutoCloseable {
                     monitor.kernel() + ", " + monitor.pages() + " pages: " + String.join(", ", monitor.watched())));
             long beat = System.nanoTime();
             while (true) {
-                boolean last = closing.getCount() == 0
-                        || machine.status().end().isPresent();
+                boolean last = closing.getCount() == 0 || machine.status().end().isPresent();
                 Optional<Alteration> change = monitor.poll(last ? Duration.ZERO : WAIT);
                 if (change.isPresent()) {
                     tell(change.get());
@@ -130,7 +129,10 @@ final class WatchRoutes implements AutoCloseable {
                 if (last) {
                     write(WatchView.of(
                             WatchView.Kind.ENDED,
-                            machine.status().end().map(end -> "the machine has ended").orElse("")));
+                            machine.status()
+                                    .end()
+                                    .map(end -> "the machine has ended")
+                                    .orElse("")));
                     return;
                 }
                 if (System.nanoTime() - beat > BEAT_NANOS) {

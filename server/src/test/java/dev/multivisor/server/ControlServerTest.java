@@ -156,11 +156,12 @@ class ControlServerTest {
         assertFalse(first.get("live").asBoolean());
         assertFalse(first.has("parent"));
         assertTrue(Files.exists(Path.of(first.get("path").asString()).resolve("manifest.json")), first.toString());
-        assertEquals("running", served.client.machine(served.socket.path(), "vm").phase());
+        assertEquals(
+                "running", served.client.machine(served.socket.path(), "vm").phase());
         JsonNode second = snapshot("{\"parent\": \"" + name + "\"}", 200).json();
         assertEquals(name, second.get("parent").asString());
         assertTrue(second.get("name").asString().startsWith("vm-"), second.toString());
-        assertError(400, "snapshot " + name, snapshot("{\"name\": \"" + name + "\"}", 400));
+        assertError(409, "there is one of this name already", snapshot("{\"name\": \"" + name + "\"}", 409));
         assertError(400, "snapshot \"a b\": is not 1 to 64", snapshot("{\"name\": \"a b\"}", 400));
         assertError(400, "snapshot absent: there is none", snapshot("{\"parent\": \"absent\"}", 400));
         assertError(400, "live: has a value of another type", snapshot("{\"live\": \"yes\"}", 400));

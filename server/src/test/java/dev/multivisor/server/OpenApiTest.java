@@ -107,7 +107,9 @@ class OpenApiTest {
     @Test
     void whatWatchTellsIsAsDescribed() {
         List<WatchView> lines = List.of(
-                WatchView.example(), WatchView.of(WatchView.Kind.WATCHING, "Linux"), WatchView.of(WatchView.Kind.ENDED, ""));
+                WatchView.example(),
+                WatchView.of(WatchView.Kind.WATCHING, "Linux"),
+                WatchView.of(WatchView.Kind.ENDED, ""));
         for (WatchView line : lines) {
             api.check(
                     "/v1/machines/{name}/watch",

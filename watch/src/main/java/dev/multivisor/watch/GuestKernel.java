@@ -93,8 +93,10 @@ final class GuestKernel {
     static GuestKernel of(VirtualMachine machine) {
         Map<String, Long> registers = machine.systemRegisters(0);
         if (registers.isEmpty()) {
-            throw new WatchException("machine " + machine.name() + ": engine "
-                    + machine.status().engine() + " does not tell the processor's registers", false);
+            throw new WatchException(
+                    "machine " + machine.name() + ": engine " + machine.status().engine()
+                            + " does not tell the processor's registers",
+                    false);
         }
         long entry = registers.get("LSTAR");
         if (Long.compareUnsigned(entry, Kallsyms.LOWEST) < 0) {

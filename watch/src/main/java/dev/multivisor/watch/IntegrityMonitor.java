@@ -133,7 +133,13 @@ public final class IntegrityMonitor implements AutoCloseable {
         for (int n = 0; n < PRACTICE; n++) {
             GuestKernel.Range range = kernel.ranges().get(n % kernel.ranges().size());
             long instruction = n % 2 == 0 ? range.start() : NO_MODULE;
-            note(nowhere, Moment.now(), kernel.physical(range.start()), new byte[8], new byte[8], new Who(Alteration.Means.CPU, 0, instruction));
+            note(
+                    nowhere,
+                    Moment.now(),
+                    kernel.physical(range.start()),
+                    new byte[8],
+                    new byte[8],
+                    new Who(Alteration.Means.CPU, 0, instruction));
             nowhere.forEach(this::described);
             nowhere.clear();
         }

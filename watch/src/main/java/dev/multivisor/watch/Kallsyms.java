@@ -23,7 +23,8 @@ final class Kallsyms {
 
     private static final int TOKENS = 256, MARK = 256;
     private static final int FEWEST = 1_000, MOST = 2_000_000;
-    private static final byte[] DIGITS = "0\0001\0002\0003\0004\0005\0006\0007\0008\0009\000".getBytes(StandardCharsets.US_ASCII);
+    private static final byte[] DIGITS =
+            "0\0001\0002\0003\0004\0005\0006\0007\0008\0009\000".getBytes(StandardCharsets.US_ASCII);
 
     /** Where the kernel's image is mapped at the lowest (__START_KERNEL_map). */
     static final long LOWEST = 0xffff_ffff_8000_0000L;
