@@ -111,6 +111,8 @@ final class WatchRoutes implements AutoCloseable {
         void run() throws IOException, InterruptedException {
             for (int n = 0; n < PRACTICE; n++) {
                 Json.STRICT.writeValueAsBytes(WatchView.example());
+                out.write('\n');
+                out.flush();
             }
             write(WatchView.of(
                     WatchView.Kind.WATCHING,
@@ -144,7 +146,7 @@ final class WatchRoutes implements AutoCloseable {
         }
 
         private void tell(Alteration change) throws IOException {
-            if (change.means() == Alteration.Means.TEXT_POKE && !all) {
+            if (change.usual() && !all) {
                 pokes++;
                 poked = change.symbol();
             } else {

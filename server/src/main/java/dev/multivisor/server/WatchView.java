@@ -31,7 +31,7 @@ public record WatchView(String time, String kind, String detail, Optional<Change
      * Bytes of the kernel that were changed. Addresses are 16 digits after {@code 0x}, bytes two digits each.
      *
      * @param part {@code text}, {@code idt} or {@code syscalls}
-     * @param means {@code cpu}, {@code outside}, or {@code text_poke}: through the mapping that the kernel makes to change
+     * @param means {@code cpu}, {@code outside}, {@code kernel}, or {@code text_poke}: through the mapping that the kernel makes to change
      *     its own code
      * @param physical guest-physical address of the first byte
      * @param linear where the kernel itself sees it

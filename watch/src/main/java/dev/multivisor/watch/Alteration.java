@@ -48,9 +48,23 @@ public record Alteration(
          * and probes. It is meant to be, unless somebody has made the kernel do it.
          */
         TEXT_POKE,
+        /**
+         * By the kernel's own code, on an engine that does not tell the registers by which text_poke is known. In the code,
+         * it mostly is that.
+         */
+        KERNEL,
         /** By a vCPU in another way: a kernel that has started does not do this to itself. */
         CPU,
         /** By a device, or from outside the guest. */
         OUTSIDE
+    }
+
+    /** Whether kernels change themselves like this: hundreds of places at once, now and then. */
+    public boolean usual() {
+        return usual(part, means);
+    }
+
+    static boolean usual(Part part, Means means) {
+        return means == Means.TEXT_POKE || means == Means.KERNEL && part == Part.TEXT;
     }
 }

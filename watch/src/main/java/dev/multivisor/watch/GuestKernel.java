@@ -6,6 +6,7 @@ import dev.multivisor.host.VirtualMachine;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -93,10 +94,7 @@ final class GuestKernel {
     static GuestKernel of(VirtualMachine machine) {
         Map<String, Long> registers = machine.systemRegisters(0);
         if (registers.isEmpty()) {
-            throw new WatchException(
-                    "machine " + machine.name() + ": engine " + machine.status().engine()
-                            + " does not tell the processor's registers",
-                    false);
+            return search(machine);
         }
         long entry = registers.get("LSTAR");
         if (Long.compareUnsigned(entry, Kallsyms.LOWEST) < 0) {
@@ -104,7 +102,6 @@ final class GuestKernel {
         }
         int levels = (registers.get("CR4") & 1 << 12) != 0 ? 5 : 4;
         long tables = registers.get("CR3");
-        // With page table isolation, the second of two pages has the tables while user code runs, without the kernel.
         OptionalLong physical = new AddressSpace(machine.pages(), tables, levels).physical(entry);
         if (physical.isEmpty()) {
             throw unknown(machine, "the entry of system calls is not mapped");
@@ -112,6 +109,49 @@ final class GuestKernel {
         Kallsyms symbols = Kallsyms.find(window(machine.pages(), physical.getAsLong() & -4096L))
                 .orElseThrow(() -> unknown(machine, "no table of kernel symbols was found"));
         return new GuestKernel(machine, symbols, entry - physical.getAsLong(), levels);
+    }
+
+    /**
+     * On an engine that does not tell registers, all of memory is looked through for symbols and then for the text that
+     * they call linux_banner; the page tables, init_top_pgt, must confirm the place.
+     */
+    private static GuestKernel search(VirtualMachine machine) {
+        for (GuestMemory.Region region : machine.pages().regions()) {
+            long end = region.guestAddress() + region.size();
+            for (long start = region.guestAddress(); start < end; start += WINDOW / 2) {
+                byte[] window = window(machine.pages(), start);
+                Optional<Kallsyms> symbols = Kallsyms.find(window);
+                if (symbols.isPresent()) {
+                    // The banner is in the same section as the symbols, before or behind.
+                    long from = Math.max(region.guestAddress(), start - WINDOW / 2);
+                    return at(machine, symbols.get(), from, window(machine.pages(), from))
+                            .or(() -> at(machine, symbols.get(), start, window))
+                            .orElseThrow(() -> unknown(machine, "its symbols do not fit its page tables"));
+                }
+            }
+        }
+        throw unknown(machine, "no table of kernel symbols was found");
+    }
+
+    private static Optional<GuestKernel> at(VirtualMachine machine, Kallsyms symbols, long start, byte[] window) {
+        Map<String, Long> known = symbols.addresses(Set.of(LINUX, TEXT, TABLES));
+        if (known.size() < 3) {
+            return Optional.empty();
+        }
+        byte[] banner = BANNER.getBytes(StandardCharsets.US_ASCII);
+        for (int at = 0; at + banner.length <= window.length; at++) {
+            if (window[at] == banner[0] && Arrays.equals(window, at, at + banner.length, banner, 0, banner.length)) {
+                long distance = known.get(LINUX) - start - at;
+                for (int levels = 4; levels <= 5; levels++) {
+                    AddressSpace space = new AddressSpace(machine.pages(), known.get(TABLES) - distance, levels);
+                    OptionalLong text = space.physical(known.get(TEXT));
+                    if (text.isPresent() && text.getAsLong() == known.get(TEXT) - distance) {
+                        return Optional.of(new GuestKernel(machine, symbols, distance, levels));
+                    }
+                }
+            }
+        }
+        return Optional.empty();
     }
 
     private static byte[] window(PageTracker memory, long start) {
@@ -213,10 +253,15 @@ final class GuestKernel {
         return range.name() + "[" + inside / size + "]" + (rest == 0 ? "" : "+" + rest);
     }
 
+    /** Whether a linear address is in the kernel's code. */
+    boolean own(long linear) {
+        return Long.compareUnsigned(linear, known.get(TEXT)) >= 0
+                && Long.compareUnsigned(linear, known.get(TEXT_END)) < 0;
+    }
+
     /** Whose code is at a linear address: the kernel's function, or {@code [module]}; empty if it is neither. */
     String code(long linear) {
-        if (Long.compareUnsigned(linear, known.get(TEXT)) >= 0
-                && Long.compareUnsigned(linear, known.get(TEXT_END)) < 0) {
+        if (own(linear)) {
             return symbols.symbol(linear).orElse("");
         }
         return Optional.ofNullable(known.get(MODULES))

@@ -51,7 +51,7 @@ public final class IntegrityMonitor implements AutoCloseable {
     private record Note(
             long number, Moment when, GuestKernel.Range range, long linear, byte[] before, byte[] after, Who who) {
         boolean usual() {
-            return who.means == Alteration.Means.TEXT_POKE;
+            return Alteration.usual(range.part(), who.means);
         }
     }
 
@@ -162,11 +162,16 @@ public final class IntegrityMonitor implements AutoCloseable {
 
     private Who who(PageListener.Writer writer) {
         if (writer instanceof PageListener.Writer.Cpu(int number, long instruction)) {
-            long tables = machine.systemRegisters(number).getOrDefault("CR3", 0L);
-            return new Who(
-                    kernel.pokes(tables) ? Alteration.Means.TEXT_POKE : Alteration.Means.CPU, number, instruction);
+            return new Who(means(machine.systemRegisters(number), instruction), number, instruction);
         }
         return new Who(Alteration.Means.OUTSIDE, -1, 0);
+    }
+
+    private Alteration.Means means(Map<String, Long> registers, long instruction) {
+        if (registers.isEmpty()) {
+            return kernel.own(instruction) ? Alteration.Means.KERNEL : Alteration.Means.CPU;
+        }
+        return kernel.pokes(registers.get("CR3")) ? Alteration.Means.TEXT_POKE : Alteration.Means.CPU;
     }
 
     /** Notes what of a write is in each of the ranges. */
@@ -188,8 +193,7 @@ public final class IntegrityMonitor implements AutoCloseable {
     }
 
     /**
-     * The next change. They come in the order in which they were noted, but those by {@link Alteration.Means#TEXT_POKE} after
-     * the others.
+     * The next change. They come in the order in which they were noted, but {@link Alteration#usual} ones after the others.
      *
      * @param timeout how long to wait for one
      * @return empty if none came
