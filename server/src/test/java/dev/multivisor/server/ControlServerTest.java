@@ -166,7 +166,7 @@ class ControlServerTest {
         assertError(400, "snapshot absent: there is none", snapshot("{\"parent\": \"absent\"}", 400));
         assertError(400, "live: has a value of another type", snapshot("{\"live\": \"yes\"}", 400));
         assertError(400, "alive: there is no such field", snapshot("{\"alive\": true}", 400));
-        assertError(409, "engine 1 cannot", snapshot("{\"live\": true}", 409));
+        assertError(409, "machine vm: engine 1 tracks no pages", snapshot("{\"live\": true}", 409));
         served.machine.stop("done");
         assertError(409, "machine vm: ", snapshot("", 409));
     }

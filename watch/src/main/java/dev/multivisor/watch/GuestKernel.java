@@ -119,18 +119,18 @@ final class GuestKernel {
         for (GuestMemory.Region region : machine.pages().regions()) {
             long end = region.guestAddress() + region.size();
             for (long start = region.guestAddress(); start < end; start += WINDOW / 2) {
-                byte[] window = window(machine.pages(), start);
-                Optional<Kallsyms> symbols = Kallsyms.find(window);
-                if (symbols.isPresent()) {
-                    // The banner is in the same section as the symbols, before or behind.
-                    long from = Math.max(region.guestAddress(), start - WINDOW / 2);
-                    return at(machine, symbols.get(), from, window(machine.pages(), from))
-                            .or(() -> at(machine, symbols.get(), start, window))
-                            .orElseThrow(() -> unknown(machine, "its symbols do not fit its page tables"));
+                Optional<Kallsyms> symbols = Kallsyms.find(window(machine.pages(), start));
+                // The banner is in the same section as the symbols, before or behind.
+                for (long from = start - WINDOW / 2; from <= start && symbols.isPresent(); from += WINDOW / 2) {
+                    Optional<GuestKernel> kernel =
+                            at(machine, symbols.get(), from, window(machine.pages(), from));
+                    if (kernel.isPresent()) {
+                        return kernel.get();
+                    }
                 }
             }
         }
-        throw unknown(machine, "no table of kernel symbols was found");
+        throw unknown(machine, "no table of kernel symbols was found that fits its page tables");
     }
 
     private static Optional<GuestKernel> at(VirtualMachine machine, Kallsyms symbols, long start, byte[] window) {
