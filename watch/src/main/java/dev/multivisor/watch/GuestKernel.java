@@ -122,8 +122,7 @@ final class GuestKernel {
                 Optional<Kallsyms> symbols = Kallsyms.find(window(machine.pages(), start));
                 // The banner is in the same section as the symbols, before or behind.
                 for (long from = start - WINDOW / 2; from <= start && symbols.isPresent(); from += WINDOW / 2) {
-                    Optional<GuestKernel> kernel =
-                            at(machine, symbols.get(), from, window(machine.pages(), from));
+                    Optional<GuestKernel> kernel = at(machine, symbols.get(), from, window(machine.pages(), from));
                     if (kernel.isPresent()) {
                         return kernel.get();
                     }
