@@ -27,7 +27,7 @@ import java.util.function.IntSupplier;
  * HotSpot's queue stays short and the hottest region never waits behind many others.
  */
 public final class RegionCompiler implements CodeCompiler {
-    private static final int THRESHOLD = 50_000;
+    private static final int THRESHOLD = 200_000;
 
     /** Calls in a batch whose time is taken; HotSpot compiles after 200 calls. */
     private static final int BATCH = 300;
