@@ -2,6 +2,8 @@ package dev.multivisor.api;
 
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalLong;
 
 /** A virtual machine on one engine. */
 public interface Machine extends AutoCloseable {
@@ -32,6 +34,17 @@ public interface Machine extends AutoCloseable {
      * {@code interrupts}, each of which only ever grows. May be called at any time.
      */
     Map<String, Long> statistics();
+
+    /**
+     * What the engine has made of guest code, for people to read: that which holds a linear address, or without an
+     * address, a list of the busiest. May be called at any time; may take some hundred milliseconds.
+     *
+     * @return several lines; empty if the engine has made nothing of the code there
+     * @throws EngineException from an engine that makes nothing of code
+     */
+    default Optional<String> explain(OptionalLong linear) {
+        throw new EngineException("compiled code: this engine has none");
+    }
 
     /**
      * How this machine's memory is watched for writes.

@@ -31,6 +31,7 @@ import picocli.CommandLine.Spec;
             "  multivisor run --script test.sh   a script in there, with its status",
             "  multivisor run --kernel bzImage --append console=ttyS0",
             "  multivisor ps                     what runs, on which engine",
+            "  multivisor top                    what they do, live",
             "  multivisor upgrade vm             the newest engine under a running guest",
             "  multivisor doctor                 is this host ready?",
             "",
@@ -69,6 +70,7 @@ public final class Main implements Runnable {
         commands.put("demo", DemoCommand::new);
         commands.put("run", RunCommand::new);
         commands.put("ps", PsCommand::new);
+        commands.put("top", TopCommand::new);
         commands.put("info", InfoCommand::new);
         commands.put("upgrade", UpgradeCommand::new);
         commands.put("rollback", RollbackCommand::new);

@@ -83,6 +83,16 @@ class CommandLineTest {
         }
         assertBad("engine 1: is compared with itself", "compare", "1", "1");
         assertBad("engine 1: no running machine has been on it; they were on none", "compare", "1", "2");
+        assertBad("machine web: there is none of this name; none runs", "top", "web");
+        assertBad("machine web: there is none of this name; none runs", "top", "web", "--explain", "0x10");
+        assertBad("VM: is missing; --explain is for one machine", "top", "--explain", "0x10");
+        assertBad("VM: is missing; --hot is for one machine", "top", "--hot");
+        assertBad("--hot: cannot be given with --explain", "top", "web", "--hot", "--explain", "0x10");
+        assertBad("--explain: \"main\" is no address", "top", "web", "--explain", "main");
+        assertBad("--count: -1 is less than 0", "top", "-n", "-1");
+        assertBad("--count", "top", "-n", "many");
+        assertBad("--delay: 10ms is less than 100ms", "top", "-d", "10ms");
+        assertBad("--delay", "top", "-d", "soon");
         assertBad("--deadline", "upgrade", "web", "--deadline", "soon");
         assertBad("Unknown option: '--colour'", "run", "--colour");
         assertBad("Unmatched argument", "frobnicate");
@@ -107,6 +117,10 @@ class CommandLineTest {
                 "No machine runs. \"multivisor run\" starts one.",
                 execute("ps").out.strip());
         assertEquals("[ ]", execute("ps", "--format", "json").out.strip().replace("[]", "[ ]"));
+        assertEquals(
+                "No machine runs. \"multivisor run\" starts one.",
+                execute("top", "-n", "1", "-d", "100ms").out.strip());
+        assertEquals("[]\n[]\n", execute("top", "-n", "2", "-d", "100ms", "--format", "json").out);
         assertEquals(new Result(0, "", ""), execute("events"));
         assertEquals(new Result(0, "", ""), execute("metrics"));
     }

@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
@@ -485,6 +486,22 @@ public final class VirtualMachine implements AutoCloseable {
      */
     public Map<String, Long> systemRegisters(int cpu) {
         return home().cpus().get(cpu).systemRegisters();
+    }
+
+    /**
+     * What the engine has made of guest code, for people: that which holds a linear address, or without an address, a
+     * list of the busiest. Empty if there is nothing.
+     *
+     * @throws HostException if the machine's engine makes nothing of code
+     */
+    public Optional<String> explain(OptionalLong linear) {
+        Residence now = home();
+        try {
+            return now.machine().explain(linear);
+        } catch (EngineException e) {
+            throw new HostException("machine " + settings.name + ": engine "
+                    + now.engine().jar().version() + ": " + e.getMessage());
+        }
     }
 
     /** Watches, reads and writes guest memory. */

@@ -101,6 +101,12 @@ class ControlTest {
         assertEquals("running", column(table, "one", 2));
         assertEquals("2", column(table, "vm", 5));
         String version = column(table, "one", 3);
+        String top = good("top", "-d", "500ms");
+        assertEquals(version, column(top, "one", 1));
+        assertEquals(version, column(top, "vm", 1));
+        String look = good("top", "one", "-d", "200ms", "--format", "json");
+        assertTrue(look.startsWith("[{\"name\":\"one\"") && look.contains("\"instructions\":"), look);
+        bad(2, "machine one: no compiled code holds 0x10", "top", "one", "--explain", "0x10");
         bad(2, "--name: name one: is taken", "run", "--name", "one", "--kernel", kernel);
         bad(2, "machine two: there is none of this name; there is one, vm", "info", "two");
 
@@ -217,12 +223,41 @@ class ControlTest {
         keys.flush();
         run.awaitOutput("54-words");
         attachTerminal();
+        explainCompiledCode(keys);
         if (!oldest.equals(newest)) {
             String figures = good("compare", oldest, newest);
             assertTrue(figures.contains("instructions per CPU second"), figures);
         }
         good("stop", "web");
         assertEquals(130, run.await().status());
+    }
+
+    /** A loop of the guest's shell gets compiled after a while. */
+    private void explainCompiledCode(OutputStream keys) throws Exception {
+        keys.write("while :; do :; done &\n".getBytes(StandardCharsets.US_ASCII));
+        keys.flush();
+        Launcher.Result list = multivisor("top", "web", "--hot");
+        for (int n = 0; n < 100 && list.status() != 0; n++) {
+            Thread.sleep(200);
+            list = multivisor("top", "web", "--hot");
+        }
+        assertEquals(0, list.status(), list::toString);
+        String address = list.out().lines().skip(2).findFirst().orElseThrow().split(" ")[0];
+        String shown = good("top", "web", "--explain", address);
+        assertTrue(shown.contains("Region at " + address) && shown.contains("ireturn"), shown);
+        String command = String.join(" ", Launcher.command("top", "-d", "200ms"));
+        Launcher.Running person = Launcher.start(
+                folder,
+                Redirect.PIPE,
+                environment(),
+                List.of("script", "-qfec", "stty cols 120 rows 20; " + command, "/dev/null"));
+        runs.add(person);
+        person.awaitOutput("JIT%");
+        OutputStream quit = person.process().getOutputStream();
+        quit.write('q');
+        quit.flush();
+        Launcher.Result result = person.await();
+        assertEquals(0, result.status(), result::toString);
     }
 
     /** As a person does, with a terminal in raw mode and Ctrl-] q. */

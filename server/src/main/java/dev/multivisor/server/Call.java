@@ -5,6 +5,7 @@ import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.Map;
+import java.util.OptionalLong;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.io.Content;
 import org.eclipse.jetty.server.Request;
@@ -35,6 +36,23 @@ record Call(Request request, Response response, Callback callback, Map<String, S
             throw new ControlException(ControlException.BAD_REQUEST, name + ": \"" + value + "\" is not true or false");
         }
         return "true".equals(value);
+    }
+
+    /**
+     * A parameter of the query that is an address in hexadecimal, with or without {@code 0x}; empty if it is absent.
+     *
+     * @throws ControlException if it is anything else
+     */
+    OptionalLong address(String name) {
+        String value = Request.extractQueryParameters(request).getValue(name);
+        if (value == null) {
+            return OptionalLong.empty();
+        }
+        try {
+            return OptionalLong.of(ControlClient.address(value));
+        } catch (IllegalArgumentException e) {
+            throw new ControlException(ControlException.BAD_REQUEST, name + ": " + e.getMessage());
+        }
     }
 
     /**

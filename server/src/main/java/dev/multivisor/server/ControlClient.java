@@ -14,11 +14,13 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
 import org.eclipse.jetty.client.BytesRequestContent;
+import org.eclipse.jetty.client.CompletableResponseListener;
 import org.eclipse.jetty.client.ContentResponse;
 import org.eclipse.jetty.client.HttpClient;
 import org.eclipse.jetty.client.InputStreamResponseListener;
@@ -51,6 +53,9 @@ public final class ControlClient implements AutoCloseable {
     private static final Duration LENGTHY_PATIENCE = Duration.ofHours(3);
 
     private static final int THREADS = 6;
+
+    /** The most bytes of an answer. */
+    private static final int LONGEST = 64 << 20;
 
     private final HttpClient client;
 
@@ -122,6 +127,29 @@ public final class ControlClient implements AutoCloseable {
     /** Makes a snapshot of a machine. */
     public SnapshotView snapshot(Path socket, String name, SnapshotAsked asked) {
         return post(socket, path(name, "/snapshot"), asked, SnapshotView.class);
+    }
+
+    /**
+     * What a machine's engine has made of guest code.
+     *
+     * @param address a guest-virtual address that it holds; empty for a list of the busiest
+     */
+    public CodeView code(Path socket, String name, OptionalLong address) {
+        String query = address.isEmpty() ? "" : "?address=" + Long.toHexString(address.getAsLong());
+        return get(socket, path(name, "/code" + query), CodeView.class);
+    }
+
+    /**
+     * Reads an address in hexadecimal, with or without {@code 0x}.
+     *
+     * @throws IllegalArgumentException saying what is wrong
+     */
+    public static long address(String text) {
+        String digits = text.startsWith("0x") || text.startsWith("0X") ? text.substring(2) : text;
+        if (!digits.matches("[0-9a-fA-F]{1,16}")) {
+            throw new IllegalArgumentException("\"" + text + "\" is no address of up to 16 hexadecimal digits");
+        }
+        return Long.parseUnsignedLong(digits, 16);
     }
 
     /** Pauses a machine. */
@@ -241,15 +269,18 @@ public final class ControlClient implements AutoCloseable {
 
     private static ContentResponse send(Path socket, Request request, Duration patience) {
         try {
-            ContentResponse response =
-                    request.timeout(patience.toMillis(), TimeUnit.MILLISECONDS).send();
+            ContentResponse response = new CompletableResponseListener(
+                            request.timeout(patience.toMillis(), TimeUnit.MILLISECONDS), LONGEST)
+                    .send()
+                    .get();
             if (response.getStatus() != 200) {
                 throw problem(response.getStatus(), response.getContent());
             }
             return response;
         } catch (InterruptedException e) {
+            request.abort(e);
             throw interrupted();
-        } catch (ExecutionException | TimeoutException e) {
+        } catch (ExecutionException e) {
             throw unreachable(socket, e);
         }
     }

@@ -15,6 +15,8 @@ import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
@@ -31,6 +33,7 @@ final class MachineRoutes {
         return List.of(
                 new Route("GET", "/v1/machines", this::machines),
                 new Route("GET", "/v1/machines/{name}", call -> show(call, machine(call))),
+                new Route("GET", "/v1/machines/{name}/code", this::code),
                 new Route("POST", "/v1/machines/{name}/upgrade", this::upgrade),
                 new Route("POST", "/v1/machines/{name}/rollback", this::rollBack),
                 new Route("POST", "/v1/machines/{name}/pause", call -> change(call, VirtualMachine::pause)),
@@ -59,11 +62,32 @@ final class MachineRoutes {
         call.answer(200, MachineView.of(machine));
     }
 
-    private void change(Call call, Consumer<VirtualMachine> change) {
+    private void code(Call call) {
         VirtualMachine machine = machine(call);
+        requireGoingOn(machine);
+        OptionalLong address = call.address("address");
+        Optional<String> asked = address.stream()
+                .mapToObj(linear -> "0x" + Long.toHexString(linear))
+                .findFirst();
+        String engine = machine.status().engine();
+        String text = machine.explain(address)
+                .orElseThrow(() -> new ControlException(
+                        ControlException.NOT_FOUND,
+                        "machine " + machine.name() + ": "
+                                + asked.map(linear -> "no compiled code holds " + linear)
+                                        .orElse("nothing is compiled yet")));
+        call.answer(200, new CodeView(machine.name(), engine, asked, text));
+    }
+
+    private static void requireGoingOn(VirtualMachine machine) {
         if (machine.status().end().isPresent()) {
             throw new ControlException(ControlException.CONFLICT, "machine " + machine.name() + ": has ended");
         }
+    }
+
+    private void change(Call call, Consumer<VirtualMachine> change) {
+        VirtualMachine machine = machine(call);
+        requireGoingOn(machine);
         change.accept(machine);
         show(call, machine);
     }

@@ -18,6 +18,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
@@ -188,6 +189,36 @@ class ControlServerTest {
 
     private Answer watch(String query, int status) throws Exception {
         return ask("GET", "/v1/machines/{name}/watch", "/v1/machines/vm/watch" + query, "", status);
+    }
+
+    @Test
+    void compiledCodeIsExplained() throws Exception {
+        String route = "/v1/machines/{name}/code";
+        String code = "/v1/machines/vm/code";
+        assertError(409, "engine 1: compiled code: this engine has none", ask("GET", route, code, "", 409));
+        upgrade("{\"to\": \"2\", " + QUICK + "}", 200);
+        JsonNode busiest = ask("GET", route, code, "", 200).json();
+        assertEquals("a region\n", busiest.get("text").asString());
+        assertFalse(busiest.has("address"));
+        assertEquals("2", busiest.get("engine").asString());
+        for (String address : List.of("0xffffffff81000010", "FFFFFFFF81000010")) {
+            JsonNode there =
+                    ask("GET", route, code + "?address=" + address, "", 200).json();
+            assertEquals("0xffffffff81000010", there.get("address").asString());
+        }
+        CodeView view = served.client.code(served.socket.path(), "vm", OptionalLong.of(0xffffffff81000010L));
+        assertEquals(9 * 400_000, view.text().length(), "longer than a client usually takes");
+        assertError(
+                404, "machine vm: no compiled code holds 0x1000", ask("GET", route, code + "?address=1000", "", 404));
+        for (String address : List.of("", "0x", "main", "-1", "10000000000000000")) {
+            assertError(
+                    400,
+                    "address: \"" + address + "\" is no address",
+                    ask("GET", route, code + "?address=" + address, "", 400));
+        }
+        assertError(404, "machine web: there is none", ask("GET", route, "/v1/machines/web/code", "", 404));
+        served.machine.stop("done");
+        assertError(409, "machine vm: has ended", ask("GET", route, code, "", 409));
     }
 
     /** As a run does, which ends with its machine. */

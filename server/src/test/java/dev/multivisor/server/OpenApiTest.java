@@ -27,6 +27,7 @@ class OpenApiTest {
             Map.entry(MachineView.class, "Machine"),
             Map.entry(MachineView.Cpu.class, "Cpu"),
             Map.entry(MachineView.Usage.class, "Usage"),
+            Map.entry(CodeView.class, "Code"),
             Map.entry(MoveRequest.class, "MoveRequest"),
             Map.entry(RollbackRequest.class, "RollbackRequest"),
             Map.entry(MoveView.class, "Move"),

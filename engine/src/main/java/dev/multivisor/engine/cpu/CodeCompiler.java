@@ -1,5 +1,6 @@
 package dev.multivisor.engine.cpu;
 
+import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.IntSupplier;
 
@@ -13,7 +14,7 @@ public interface CodeCompiler {
         }
 
         @Override
-        public void compile(RegionSource source, IntSupplier heat, Consumer<CompiledCode> done) {}
+        public void compile(RegionSource source, IntSupplier heat, Consumer<Optional<CompiledCode>> done) {}
     };
 
     /** How often a block is interpreted before a region that begins with it is compiled. */
@@ -23,7 +24,17 @@ public interface CodeCompiler {
      * Compiles a region, now or later.
      *
      * @param heat tells at any time how urgent it is; from any thread
-     * @param done is given the result, by any thread; not called when there is none
+     * @param done is given the result, empty if there is none, by any thread
      */
-    void compile(RegionSource source, IntSupplier heat, Consumer<CompiledCode> done);
+    void compile(RegionSource source, IntSupplier heat, Consumer<Optional<CompiledCode>> done);
+
+    /**
+     * Lists what it made, for people. Takes as long as compiling it.
+     *
+     * @param code what it has handed out
+     * @param start the linear address that the region is entered at
+     */
+    default Optional<CodeListing> list(CompiledCode code, long start) {
+        return Optional.empty();
+    }
 }

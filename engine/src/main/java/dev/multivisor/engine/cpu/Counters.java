@@ -25,7 +25,10 @@ public final class Counters {
     /** Instructions executed by compiled code, and regions that were compiled or found compiled. */
     public long compiledInstructions, compiledRegions;
 
-    /** Adds all by name. */
+    /** Regions that a compiler was asked for, and those that it has answered for, with code or without. */
+    public long compileRequests, compileAnswers;
+
+    /** Adds all by name, but for {@link #compileAnswers}. */
     public void addTo(Map<String, Long> sums) {
         sums.merge("portReads", portReads, Long::sum);
         sums.merge("portWrites", portWrites, Long::sum);
@@ -40,5 +43,6 @@ public final class Counters {
         sums.merge("codeInvalidations", codeInvalidations, Long::sum);
         sums.merge("compiledInstructions", compiledInstructions, Long::sum);
         sums.merge("compiledRegions", compiledRegions, Long::sum);
+        sums.merge("compileRequests", compileRequests, Long::sum);
     }
 }

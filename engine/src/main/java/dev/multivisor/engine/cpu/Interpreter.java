@@ -3,6 +3,9 @@ package dev.multivisor.engine.cpu;
 import static dev.multivisor.engine.cpu.Hot.*;
 
 import java.lang.invoke.VarHandle;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
 
 /**
  * Executes guest instructions. Decoded {@link Block}s follow each other by links, which are checked by the linear
@@ -86,6 +89,16 @@ public final class Interpreter {
         } finally {
             cache.leave();
         }
+    }
+
+    /** Compiled code that holds a linear address, the busiest first; without an address, all. From any thread. */
+    public List<RegionView> regions(OptionalLong linear) {
+        return regions.views(linear);
+    }
+
+    /** What was made of a region's instructions, as far as it can still be found out. From any thread. */
+    public Optional<CodeListing> list(RegionView region) {
+        return regions.list(region);
     }
 
     /** Executes one instruction, or delivers the fault that it raises; of a repeated string instruction, some of it. */

@@ -1,6 +1,8 @@
 package dev.multivisor.engine.cpu;
 
 import java.util.Arrays;
+import java.util.Set;
+import java.util.stream.IntStream;
 
 /**
  * A region of one vCPU that has compiled code: hot blocks that lead to each other, of one or more pages, entered at the
@@ -18,8 +20,20 @@ final class Region {
     /** By number of exit, how often it was taken to a block outside compiled code. */
     final int[] cold;
 
+    /** How often it was entered, and the instructions executed in it. */
+    long entered, instructions;
+
+    /** When the vCPU took it over, in milliseconds since 1970. */
+    final long since = System.currentTimeMillis();
+
     private final Block[] blocks;
     private final Page[] pages;
+
+    /** Of each part, its offset from the entry and its length. */
+    private final int[] spans;
+
+    /** Where it is listed while it is valid, for other threads. */
+    private final Set<Region> listed;
 
     /** No block of it was dropped. */
     boolean valid = true;
@@ -29,10 +43,16 @@ final class Region {
 
     private long start;
 
-    Region(CompiledCode code, Block[] blocks, Page[] pages) {
+    Region(CompiledCode code, RegionBuilder.Plan plan, Set<Region> listed) {
         this.code = code;
-        this.blocks = blocks;
-        this.pages = pages;
+        this.listed = listed;
+        blocks = plan.blocks();
+        pages = plan.pages();
+        spans = plan.source().parts().stream()
+                .flatMapToInt(part -> IntStream.of((int) part.offset(), part.code().length))
+                .toArray();
+        start = blocks[0].linear;
+        listed.add(this);
         next = new Block[code.exits];
         Arrays.fill(next, Block.NONE);
         cold = new int[code.exits];
@@ -44,6 +64,27 @@ final class Region {
 
     Block[] blocks() {
         return blocks;
+    }
+
+    /** The linear address that it was last found at. From any thread. */
+    long start() {
+        return start;
+    }
+
+    /** Whether a linear address is in it, where it was last found. From any thread. */
+    boolean holds(long linear) {
+        long offset = linear - start;
+        for (int n = 0; n < spans.length; n += 2) {
+            if (offset >= spans[n] && offset < spans[n] + spans[n + 1]) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** The guest-physical addresses of its pages. */
+    long[] pages() {
+        return Arrays.stream(pages).mapToLong(Page::physical).toArray();
     }
 
     /** Whether all of its pages are mapped as when it was compiled. */
@@ -65,6 +106,7 @@ final class Region {
     void invalidate() {
         if (valid) {
             valid = false;
+            listed.remove(this);
             Block entry = blocks[0];
             if (entry.region == this) {
                 entry.region = null;

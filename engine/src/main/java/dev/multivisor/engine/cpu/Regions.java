@@ -1,5 +1,11 @@
 package dev.multivisor.engine.cpu;
 
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 
 /**
@@ -18,7 +24,7 @@ final class Regions {
     /** How often a region that begins with the same block is made anew. */
     private static final int MOST_VERSIONS = 4;
 
-    private record Ready(RegionBuilder.Plan plan, CompiledCode code) {}
+    private record Ready(RegionBuilder.Plan plan, Optional<CompiledCode> code) {}
 
     /** The heat at which the interpreter's loop is left before a block. */
     final int threshold;
@@ -30,8 +36,14 @@ final class Regions {
     private final RegionBuilder builder;
     private final ConcurrentLinkedQueue<Ready> ready = new ConcurrentLinkedQueue<>();
 
+    /** All that are valid, for other threads. */
+    private final Set<Region> all = ConcurrentHashMap.newKeySet();
+
     /** The region that is being executed. */
     private Region current;
+
+    /** {@link Cpu#instructions} when it was entered. */
+    private long entered;
 
     Regions(Cpu cpu, CodeLookup lookup, BlockCache cache, CodeCompiler compiler, boolean ordered) {
         this.cpu = cpu;
@@ -45,7 +57,9 @@ final class Regions {
     /** Takes over what was compiled since the last time. */
     void install() {
         for (Ready next = ready.poll(); next != null; next = ready.poll()) {
-            install(next.plan, next.code);
+            cpu.counters.compileAnswers++;
+            RegionBuilder.Plan plan = next.plan;
+            next.code.ifPresent(code -> install(plan, code));
         }
     }
 
@@ -60,7 +74,7 @@ final class Regions {
         if (entry.region != null) {
             entry.region.invalidate();
         }
-        Region region = new Region(code, plan.blocks(), plan.pages());
+        Region region = new Region(code, plan, all);
         for (Block block : plan.blocks()) {
             block.add(region);
         }
@@ -81,6 +95,7 @@ final class Regions {
         RegionBuilder.Plan plan = entry.versions < MOST_VERSIONS ? builder.plan(entry) : null;
         if (plan != null) {
             entry.versions++;
+            cpu.counters.compileRequests++;
             Thread own = Thread.currentThread();
             compiler.compile(plan.source(), () -> entry.heat, code -> {
                 ready.add(new Ready(plan, code));
@@ -111,6 +126,7 @@ final class Regions {
         try {
             chain(block, end, exact);
         } catch (CpuFault fault) {
+            current.instructions += cpu.instructions - entered;
             if (fault.vector != CpuFault.DEVICE) {
                 adjust(fault);
                 throw fault;
@@ -138,7 +154,10 @@ final class Regions {
             }
             cpu.leave = false;
             current = region;
+            entered = cpu.instructions;
+            region.entered++;
             int exit = region.code.run(cpu, start, (int) Math.min(left, Integer.MAX_VALUE / 2));
+            region.instructions += cpu.instructions - entered;
             if (exit < 0 || cpu.attention()) {
                 return;
             }
@@ -192,5 +211,26 @@ final class Regions {
             Block block = cache.single(lookup.find(cpu.r[RIP]));
             StackFaults.adjust(cpu, block.first.instruction, fault);
         }
+    }
+
+    /** Compiled code that holds a linear address, the busiest first; without an address, all. From any thread. */
+    List<RegionView> views(OptionalLong linear) {
+        return all.stream()
+                .filter(region -> linear.isEmpty() || region.holds(linear.getAsLong()))
+                .map(region -> new RegionView(
+                        cpu.number,
+                        region.start(),
+                        region.pages(),
+                        region.code,
+                        region.since,
+                        region.entered,
+                        region.instructions))
+                .sorted(Comparator.comparingLong(RegionView::instructions).reversed())
+                .toList();
+    }
+
+    /** What the compiler made of a region. From any thread. */
+    Optional<CodeListing> list(RegionView region) {
+        return compiler.list(region.code(), region.start());
     }
 }

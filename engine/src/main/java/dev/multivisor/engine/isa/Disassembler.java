@@ -203,7 +203,7 @@ public final class Disassembler {
     }
 
     /** The name of a general register for a size in bytes. */
-    static String register(int number, int size) {
+    public static String register(int number, int size) {
         if (number >= 8) {
             return "r" + number + (size == 8 ? "" : size == 4 ? "d" : size == 2 ? "w" : "b");
         }

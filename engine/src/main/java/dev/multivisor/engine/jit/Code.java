@@ -57,6 +57,11 @@ final class Code {
 
     private final Deque<Runnable> later = new ArrayDeque<>();
 
+    /** Whether the class file tells which guest instruction each bytecode is for, as line numbers. */
+    boolean annotated;
+
+    private int line;
+
     Code(CodeBuilder b, Usage usage) {
         this.b = b;
         left = local(TypeKind.INT);
@@ -97,7 +102,19 @@ final class Code {
 
     /** Defers code that is seldom executed to the end of the method. */
     void later(Runnable emitter) {
-        later.add(emitter);
+        int number = line;
+        later.add(() -> {
+            line(number);
+            emitter.run();
+        });
+    }
+
+    /** What follows is for a guest instruction, by number, as {@link RegionEmitter#annotated} says. */
+    void line(int number) {
+        line = number;
+        if (annotated) {
+            b.lineNumber(number);
+        }
     }
 
     void emitDeferred() {

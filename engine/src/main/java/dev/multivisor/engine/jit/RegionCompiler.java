@@ -1,6 +1,7 @@
 package dev.multivisor.engine.jit;
 
 import dev.multivisor.engine.cpu.CodeCompiler;
+import dev.multivisor.engine.cpu.CodeListing;
 import dev.multivisor.engine.cpu.CompiledCode;
 import dev.multivisor.engine.cpu.RegionSource;
 import dev.multivisor.engine.isa.Decoder;
@@ -48,7 +49,7 @@ public final class RegionCompiler implements CodeCompiler {
     private static final MethodType CONSTRUCTOR =
             MethodType.methodType(void.class, Instruction[].class, int.class, int.class);
 
-    private record Request(RegionSource source, IntSupplier heat, Consumer<CompiledCode> done) {}
+    private record Request(RegionSource source, IntSupplier heat, Consumer<Optional<CompiledCode>> done) {}
 
     private final int threshold;
     private final boolean background;
@@ -82,9 +83,9 @@ public final class RegionCompiler implements CodeCompiler {
     }
 
     @Override
-    public void compile(RegionSource source, IntSupplier heat, Consumer<CompiledCode> done) {
+    public void compile(RegionSource source, IntSupplier heat, Consumer<Optional<CompiledCode>> done) {
         if (!background) {
-            code(source).ifPresent(done);
+            done.accept(code(source));
             return;
         }
         synchronized (this) {
@@ -100,7 +101,7 @@ public final class RegionCompiler implements CodeCompiler {
 
     private void work() {
         for (Request next = hottest(); next != null; next = hottest()) {
-            code(next.source).ifPresent(next.done);
+            next.done.accept(code(next.source));
         }
     }
 
@@ -162,6 +163,14 @@ public final class RegionCompiler implements CodeCompiler {
             }
             before = System.nanoTime();
         }
+    }
+
+    @Override
+    public Optional<CodeListing> list(CompiledCode code, long start) {
+        return known.entrySet().stream()
+                .filter(entry -> entry.getValue().refersTo(code))
+                .findFirst()
+                .map(entry -> Listing.of(entry.getKey(), start));
     }
 
     private static CompiledCode compile(RegionSource source) {

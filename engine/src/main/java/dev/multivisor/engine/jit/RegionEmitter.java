@@ -52,6 +52,9 @@ final class RegionEmitter {
     private final Map<Long, Label> exitLabels = new HashMap<>();
     private int exits;
 
+    /** Whether the class file is for people to read. */
+    private boolean annotated;
+
     private Code code;
     private CodeBuilder b;
     private Conditions flags;
@@ -61,6 +64,9 @@ final class RegionEmitter {
 
     /** Where the blocks are that calls return to. */
     private final Set<Long> returns = new LinkedHashSet<>();
+
+    /** Instructions emitted so far. */
+    private int emitted;
 
     /** How many ways lead to a block, besides falling into it from the one emitted before. */
     private int[] entries;
@@ -73,6 +79,15 @@ final class RegionEmitter {
         for (int n = 0; n < parts.size(); n++) {
             numbers.put(parts.get(n).offset(), n);
         }
+    }
+
+    /**
+     * Has the class file tell names of locals, and as line numbers, which guest instruction, from 1, each bytecode is
+     * for; the common exit has the first number after them, and the handler of faults the second.
+     */
+    RegionEmitter annotated() {
+        annotated = true;
+        return this;
     }
 
     /** @param name the class's, in this package */
@@ -110,6 +125,8 @@ final class RegionEmitter {
         vectors = new Vectors(code, memory);
         labels = parts.stream().map(part -> b.newLabel()).toArray(Label[]::new);
         countEntries();
+        emitted = 0;
+        code.annotated = annotated;
 
         // Without a budget nothing is done: so it can be called until HotSpot has compiled it.
         Label budgeted = b.newLabel();
@@ -126,6 +143,7 @@ final class RegionEmitter {
             part(n);
         }
         code.emitDeferred();
+        code.line(emitted + 1);
         Label last = b.newBoundLabel();
         b.labelBinding(code.leave);
         b.lload(code.rip);
@@ -133,6 +151,7 @@ final class RegionEmitter {
         b.iload(code.exit).ireturn();
         // The handler: whatever the exception is, the state is that before the instruction.
         Label handler = b.newBoundLabel();
+        code.line(emitted + 2);
         int exception = b.allocateLocal(java.lang.classfile.TypeKind.REFERENCE);
         b.astore(exception);
         code.load(code.start).load(code.at);
@@ -140,6 +159,9 @@ final class RegionEmitter {
         code.writeBack(usage, true);
         b.aload(exception).athrow();
         b.exceptionCatchAll(first, last, handler);
+        if (annotated) {
+            LocalNames.name(code);
+        }
     }
 
     private void countEntries() {
@@ -187,6 +209,7 @@ final class RegionEmitter {
         long offset = part.offset();
         int count = part.instructions().size();
         for (Instruction i : part.instructions()) {
+            code.line(++emitted);
             Place place = new Place((int) offset, (int) offset + i.length, done);
             done++;
             if (done == count && part.endsInJump()) {

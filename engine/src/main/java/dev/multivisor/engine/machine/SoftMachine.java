@@ -12,6 +12,7 @@ import dev.multivisor.api.StateFormat;
 import dev.multivisor.api.VirtualCpu;
 import dev.multivisor.engine.boot.BootLoader;
 import dev.multivisor.engine.boot.MemoryMap;
+import dev.multivisor.engine.cpu.CodeCompiler;
 import dev.multivisor.engine.device.MachineControl;
 import dev.multivisor.engine.device.acpi.AcpiTables;
 import dev.multivisor.engine.mmu.Tracking;
@@ -19,6 +20,8 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
@@ -195,6 +198,14 @@ public final class SoftMachine implements Machine {
         Map<String, Long> counters = new LinkedHashMap<>();
         vcpus.forEach(vcpu -> vcpu.addTo(counters));
         return counters;
+    }
+
+    @Override
+    public Optional<String> explain(OptionalLong linear) {
+        if (settings.compiler() == CodeCompiler.NONE) {
+            throw new EngineException("compiled code: there is none, for parameter 'compile' is off");
+        }
+        return Explanation.of(vcpus.stream().map(Vcpu::interpreter).toList(), linear);
     }
 
     // Made when it is asked for: a base from before there was page tracking has no such type.

@@ -4,6 +4,7 @@ import dev.multivisor.api.EngineException;
 import dev.multivisor.api.Exit;
 import dev.multivisor.api.VirtualCpu;
 import dev.multivisor.engine.cpu.CodePages;
+import dev.multivisor.engine.cpu.Counters;
 import dev.multivisor.engine.cpu.Cpu;
 import dev.multivisor.engine.cpu.CpuReset;
 import dev.multivisor.engine.cpu.Exceptions;
@@ -45,6 +46,9 @@ final class Vcpu implements VirtualCpu {
     /** Instructions executed before it came here. */
     private final long before;
 
+    /** The most answers of the compiler that anybody was told of. Guarded by this. */
+    private long answered;
+
     /** Runs that ended by a kick. */
     private long kicks;
 
@@ -68,6 +72,10 @@ final class Vcpu implements VirtualCpu {
         interpreter = new Interpreter(cpu, codePages, settings.compiler(), settings.cpus() > 1);
         before = cpu.instructions;
         waiting = cpu.waitForSipi || cpu.halted;
+    }
+
+    Interpreter interpreter() {
+        return interpreter;
     }
 
     int number() {
@@ -110,7 +118,18 @@ final class Vcpu implements VirtualCpu {
     void addTo(Map<String, Long> sums) {
         sums.merge("instructions", instructions() - before, Long::sum);
         cpu.counters.addTo(sums);
+        sums.merge("compileAnswers", answered(), Long::sum);
         sums.merge("kicks", kicks, Long::sum);
+    }
+
+    /**
+     * Regions that it no longer waits for. While it does not run, that is all that it asked for: it may be about to be
+     * left, and what it then still waits for will never come.
+     */
+    private synchronized long answered() {
+        Counters counters = cpu.counters;
+        answered = Math.max(answered, running() ? counters.compileAnswers : counters.compileRequests);
+        return answered;
     }
 
     /** Makes the vCPU look for what there is to do: from any thread, after it was made pending. */

@@ -20,10 +20,10 @@ public final class TestCompiler {
 
     private TestCompiler() {}
 
-    /** A machine's parameters with that of the mode. */
+    /** A machine's parameters, with that of the mode unless they have one. */
     public static Map<String, String> parameters(Map<String, String> others) {
         Map<String, String> all = new TreeMap<>(others);
-        all.put("compile", MODE);
+        all.putIfAbsent("compile", MODE);
         return all;
     }
 }

@@ -54,6 +54,8 @@ class StatisticsTest {
                     "codeInvalidations",
                     "compiledInstructions",
                     "compiledRegions",
+                    "compileRequests",
+                    "compileAnswers",
                     "kicks")) {
                 expected.put(none, 0L);
             }

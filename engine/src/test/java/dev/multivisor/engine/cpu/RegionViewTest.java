@@ -1,0 +1,71 @@
+package dev.multivisor.engine.cpu;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.multivisor.engine.jit.RegionCompiler;
+import java.util.List;
+import java.util.OptionalLong;
+import org.junit.jupiter.api.Test;
+
+/** What is told of compiled code. */
+class RegionViewTest {
+    private static final long LOOP = TestCpu.CODE + 5;
+
+    private final TestCpu guest = new TestCpu(RegionCompiler.immediate(3));
+
+    /** A loop of two instructions at {@link #LOOP}, then a division by zero. */
+    private void run() {
+        guest.program("mov $1000, %ecx; 1: dec %ecx; jnz 1b; xor %ebx, %ebx; div %ebx; hlt")
+                .run();
+    }
+
+    private List<RegionView> at(long linear) {
+        return guest.interpreter.regions(OptionalLong.of(linear));
+    }
+
+    @Test
+    void aRegionIsFoundByEachOfItsBytes() {
+        run();
+        RegionView loop = at(LOOP).getFirst();
+        assertEquals(LOOP, loop.start());
+        assertEquals(TestCpu.CODE, loop.pages()[0]);
+        assertEquals(0, loop.cpu());
+        assertTrue(loop.instructions() > 1900 && loop.instructions() < 2000, () -> "" + loop.instructions());
+        assertTrue(loop.entered() > 0 && loop.entered() < 10, () -> "" + loop.entered());
+        assertEquals(loop.code(), at(LOOP + 3).getFirst().code());
+        assertEquals(List.of(), at(TestCpu.CODE - 1));
+        assertEquals(List.of(), at(0));
+        CodeListing listing = guest.interpreter.list(loop).orElseThrow();
+        assertTrue(listing.text().contains("dec ecx") && listing.text().contains("jne 0x100005"), listing::text);
+        assertEquals(listing, guest.interpreter.list(loop).orElseThrow());
+    }
+
+    @Test
+    void everyInstructionOfCompiledCodeIsCountedOnceAlsoWhenItFaults() {
+        long missing = TestCpu.DATA + (8 << 20);
+        guest.present(missing, false);
+        guest.program("mov $0x200000, %esi; 1: mov (%rsi), %rax; add $0x10000, %rsi; jmp 1b");
+        for (int n = 0; n < 10; n++) {
+            guest.cpu.r[Cpu.RIP] = TestCpu.CODE;
+            guest.run();
+            assertEquals(14, guest.vector());
+            assertEquals(missing, guest.cpu.cr2);
+        }
+        List<RegionView> all = guest.interpreter.regions(OptionalLong.empty());
+        assertTrue(guest.cpu.counters.compiledInstructions > 3000, all::toString);
+        assertEquals(
+                guest.cpu.counters.compiledInstructions,
+                all.stream().mapToLong(RegionView::instructions).sum());
+        assertEquals(guest.cpu.counters.compileRequests, guest.cpu.counters.compileAnswers);
+    }
+
+    @Test
+    void whatIsOverwrittenIsForgotten() {
+        run();
+        assertTrue(!at(LOOP).isEmpty());
+        guest.memory.write(LOOP, new byte[] {(byte) 0x90}, 0, 1);
+        guest.program("hlt").run();
+        assertEquals(List.of(), at(LOOP));
+    }
+}
