@@ -14,7 +14,7 @@ import java.util.TreeMap;
  *
  * @param name its name
  * @param pid the process that it runs in
- * @param phase {@code running}, {@code paused}, {@code ended} or {@code closed}
+ * @param phase {@code running}, {@code paused} or {@code ended}
  * @param engine version of the engine that it is on
  * @param previous version of the engine that it would roll back to
  * @param probation whether its engine is on probation
@@ -86,7 +86,7 @@ public record MachineView(
         return new MachineView(
                 status.name(),
                 ProcessHandle.current().pid(),
-                status.phase().name().toLowerCase(Locale.ROOT),
+                phase(status),
                 status.engine(),
                 status.previous(),
                 status.probation(),
@@ -99,5 +99,13 @@ public record MachineView(
                         .map(cpu -> new Cpu(cpu.instructions(), cpu.cpuNanos(), cpu.waiting()))
                         .toList(),
                 machine.usage().stream().map(Usage::of).toList());
+    }
+
+    /** Whether its memory was given back already after its end is of no interest. */
+    private static String phase(MachineStatus status) {
+        MachineStatus.Phase phase = status.phase();
+        return (phase == MachineStatus.Phase.CLOSED ? MachineStatus.Phase.ENDED : phase)
+                .name()
+                .toLowerCase(Locale.ROOT);
     }
 }

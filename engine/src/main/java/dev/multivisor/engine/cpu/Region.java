@@ -93,7 +93,7 @@ final class Region {
             return true;
         }
         for (Page page : pages) {
-            if (!cpu.mmu.executable(linear + page.offset, page.physical)) {
+            if (!cpu.mmu.fetches(linear + page.offset, page.physical)) {
                 return false;
             }
         }

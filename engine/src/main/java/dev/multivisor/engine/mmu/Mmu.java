@@ -515,6 +515,18 @@ public final class Mmu {
                 : fetchSlow(linear);
     }
 
+    /**
+     * Whether instructions at an address are fetched from a page. What is not known is found out, as by a processor that
+     * fetches ahead: without a fault.
+     */
+    public boolean fetches(long linear, long physicalPage) {
+        try {
+            return (fetch(linear) & PAGES) == physicalPage;
+        } catch (CpuFault unmapped) {
+            return false;
+        }
+    }
+
     private long fetchSlow(long linear) {
         if (longMode && linear << 16 >> 16 != linear) {
             throw cpu.fault(CpuFault.GP);
