@@ -98,7 +98,10 @@ class OpenApiTest {
     @Test
     void everyValueOfAnEnumIsDescribed() {
         assertEquals(names(MachineEvent.Kind.values()), values("Event", "kind"));
-        assertEquals(names(MachineStatus.Phase.values()), values("Machine", "phase"));
+        Set<String> phases = names(MachineStatus.Phase.values());
+        // Shown as ended.
+        phases.remove("closed");
+        assertEquals(phases, values("Machine", "phase"));
         assertEquals(names(WatchView.Kind.values()), values("WatchLine", "kind"));
         assertEquals(names(Alteration.Part.values()), values("Change", "part"));
         assertEquals(names(Alteration.Means.values()), values("Change", "means"));
