@@ -43,9 +43,13 @@ public final class MachineHost implements AutoCloseable {
      */
     public static void prepare() {
         Thread.ofPlatform().name("prepare").daemon(true).start(() -> {
-            if (Libc.reason().isEmpty()) {
-                GuestRam.allocate(MemorySize.parse("16M")).close();
-                HostScheduler.thread();
+            try {
+                if (Libc.reason().isEmpty()) {
+                    GuestRam.allocate(BuiltinGuest.MEMORY).close();
+                    HostScheduler.thread();
+                }
+            } catch (HostException e) {
+                // Whoever makes a machine will be told.
             }
         });
     }
