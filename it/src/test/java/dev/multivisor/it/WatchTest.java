@@ -196,17 +196,13 @@ class WatchTest {
             assertEquals(there.after, back.before);
             assertEquals(there.before, back.after);
             assertEquals(16, there.after.length());
-            // The guest's list of modules is read when a change is told: the module may be gone by then.
-            assertTrue(List.of("[patcher]", "").contains(there.code), there::toString);
-            assertTrue(List.of("[patcher]", "").contains(back.code), back::toString);
+            assertEquals("[patcher]", there.code);
+            assertEquals("[patcher]", back.code);
             assertEquals(there.instruction, back.instruction);
             assertEquals(
                     Long.parseUnsignedLong(there.linear.substring(2), 16) - distance(whole.getFirst()),
                     Long.parseUnsignedLong(there.physical.substring(2), 16));
         }
-        long named =
-                whole.stream().filter(change -> change.code.equals("[patcher]")).count();
-        assertTrue(named > whole.size() / 2, () -> named + " of " + whole.size() + " with the module's name");
         List<Change> pokes =
                 changes.stream().filter(c -> !c.means.equals("cpu")).toList();
         assertTrue(pokes.size() > 10, () -> "changes by the kernel itself: " + pokes);
