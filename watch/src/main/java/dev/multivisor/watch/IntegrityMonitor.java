@@ -45,7 +45,8 @@ public final class IntegrityMonitor implements AutoCloseable {
         }
     }
 
-    private record Who(Alteration.Means means, int cpu, long instruction) {}
+    /** @param code what the instruction is in, if that may be gone later; empty if it stays, or is not known */
+    private record Who(Alteration.Means means, int cpu, long instruction, String code) {}
 
     /** A write as it is noted; the rest is found out by whoever takes it. */
     private record Note(
@@ -139,7 +140,7 @@ public final class IntegrityMonitor implements AutoCloseable {
                     kernel.physical(range.start()),
                     new byte[8],
                     new byte[8],
-                    new Who(Alteration.Means.CPU, 0, instruction));
+                    new Who(Alteration.Means.CPU, 0, instruction, ""));
             nowhere.forEach(this::described);
             nowhere.clear();
         }
@@ -162,9 +163,12 @@ public final class IntegrityMonitor implements AutoCloseable {
 
     private Who who(PageListener.Writer writer) {
         if (writer instanceof PageListener.Writer.Cpu(int number, long instruction)) {
-            return new Who(means(machine.systemRegisters(number), instruction), number, instruction);
+            Alteration.Means means = means(machine.systemRegisters(number), instruction);
+            // A module may be gone when its change is told; now the vCPU is in it.
+            String code = means == Alteration.Means.CPU && !kernel.own(instruction) ? kernel.code(instruction) : "";
+            return new Who(means, number, instruction, code);
         }
-        return new Who(Alteration.Means.OUTSIDE, -1, 0);
+        return new Who(Alteration.Means.OUTSIDE, -1, 0, "");
     }
 
     private Alteration.Means means(Map<String, Long> registers, long instruction) {
@@ -216,7 +220,11 @@ public final class IntegrityMonitor implements AutoCloseable {
                 note.who.means,
                 note.who.cpu,
                 note.who.instruction,
-                note.who.instruction == 0 ? "" : kernel.code(note.who.instruction));
+                code(note.who));
+    }
+
+    private String code(Who who) {
+        return who.instruction == 0 || !who.code.isEmpty() ? who.code : kernel.code(who.instruction);
     }
 
     /** The parts that are watched, a line for each, for people. */
