@@ -160,8 +160,13 @@ class WatchTest {
         checkText(shown.out());
     }
 
+    /** Without a last line that is still being printed. */
+    private static String wholeLines(String printed) {
+        return printed.substring(0, printed.lastIndexOf('\n') + 1);
+    }
+
     private static void awaitRounds(Launcher.Running watch, int rounds) throws InterruptedException {
-        while (alterations(Change.of(watch.printed())).size() < rounds * 2 * JOBS.size()) {
+        while (alterations(Change.of(wholeLines(watch.printed()))).size() < rounds * 2 * JOBS.size()) {
             assertTrue(watch.process().isAlive(), watch::printed);
             Thread.sleep(50);
         }
