@@ -103,7 +103,7 @@ test:
     rdtsc
     shl $32, %rdx
     or %rdx, %rax
-    add $2000000, %rax
+    add $50000000, %rax                    # 50 ms: the host may stop us before it is read back
     mov %rax, %rbx
     mov %rax, %rdx
     shr $32, %rdx

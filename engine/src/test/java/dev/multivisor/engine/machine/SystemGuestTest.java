@@ -4,7 +4,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.multivisor.api.Exit;
-import dev.multivisor.engine.cpu.TestCompiler;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -22,11 +21,7 @@ class SystemGuestTest {
     @TestFactory
     Stream<DynamicTest> guests() throws IOException {
         assumeTrue(SystemGuest.buildable(), "no binutils on this host");
-        // Where all is compiled in the vCPU's own thread, a guest that measures time sees that.
-        boolean late = TestCompiler.MODE.equals("all");
-        return SystemGuest.all().stream()
-                .filter(guest -> !late || !guest.name().equals("clocks"))
-                .map(guest -> DynamicTest.dynamicTest(guest.name(), () -> run(guest)));
+        return SystemGuest.all().stream().map(guest -> DynamicTest.dynamicTest(guest.name(), () -> run(guest)));
     }
 
     private void run(SystemGuest guest) throws IOException, InterruptedException {
