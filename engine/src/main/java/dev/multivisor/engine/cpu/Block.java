@@ -46,7 +46,7 @@ final class Block {
      */
     int heat;
 
-    /** How many versions of a region that begins with it were asked for. */
+    /** How often a region that begins with it was made anew. */
     int versions;
 
     /** Its bytes were written: nobody may use it any more. */

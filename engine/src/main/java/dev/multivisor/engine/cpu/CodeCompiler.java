@@ -20,6 +20,11 @@ public interface CodeCompiler {
     /** How often a block is interpreted before a region that begins with it is compiled. */
     int threshold();
 
+    /** Whether it compiles while the guest goes on: then what it hands out is tried first. */
+    default boolean background() {
+        return false;
+    }
+
     /**
      * Compiles a region, now or later.
      *

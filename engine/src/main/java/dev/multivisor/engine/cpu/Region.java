@@ -26,6 +26,9 @@ final class Region {
     /** When the vCPU took it over, in milliseconds since 1970. */
     final long since = System.currentTimeMillis();
 
+    /** Null if it is good at once. */
+    final Trial trial;
+
     private final Block[] blocks;
     private final Page[] pages;
 
@@ -43,8 +46,9 @@ final class Region {
 
     private long start;
 
-    Region(CompiledCode code, RegionBuilder.Plan plan, Set<Region> listed) {
+    Region(CompiledCode code, RegionBuilder.Plan plan, boolean tried, Set<Region> listed) {
         this.code = code;
+        trial = tried ? new Trial() : null;
         this.listed = listed;
         blocks = plan.blocks();
         pages = plan.pages();

@@ -74,7 +74,7 @@ final class Regions {
         if (entry.region != null) {
             entry.region.invalidate();
         }
-        Region region = new Region(code, plan, all);
+        Region region = new Region(code, plan, compiler.background(), all);
         for (Block block : plan.blocks()) {
             block.add(region);
         }
@@ -92,9 +92,8 @@ final class Regions {
     }
 
     private void compile(Block entry) {
-        RegionBuilder.Plan plan = entry.versions < MOST_VERSIONS ? builder.plan(entry) : null;
+        RegionBuilder.Plan plan = builder.plan(entry);
         if (plan != null) {
-            entry.versions++;
             cpu.counters.compileRequests++;
             Thread own = Thread.currentThread();
             compiler.compile(plan.source(), () -> entry.heat, code -> {
@@ -145,7 +144,7 @@ final class Regions {
         while (true) {
             Region region = block.region;
             long start = cpu.r[RIP];
-            if (region == null || !region.mapped(cpu, start, lookup.context)) {
+            if (region == null || block.heat < threshold || !region.mapped(cpu, start, lookup.context)) {
                 return;
             }
             long left = end - cpu.instructions - (exact ? region.code.longest : 0);
@@ -156,8 +155,21 @@ final class Regions {
             current = region;
             entered = cpu.instructions;
             region.entered++;
-            int exit = region.code.run(cpu, start, (int) Math.min(left, Integer.MAX_VALUE / 2));
-            region.instructions += cpu.instructions - entered;
+            Trial trial = region.trial;
+            int exit;
+            if (trial == null || !trial.timed(region.entered)) {
+                exit = region.code.run(cpu, start, (int) Math.min(left, Integer.MAX_VALUE / 2));
+                region.instructions += cpu.instructions - entered;
+            } else {
+                long before = System.nanoTime();
+                exit = region.code.run(cpu, start, (int) trial.budget(Math.min(left, Integer.MAX_VALUE / 2)));
+                long done = cpu.instructions - entered;
+                region.instructions += done;
+                int pause = trial.ran(cpu, region.code, done, System.nanoTime() - before);
+                if (pause != 0) {
+                    block.heat = threshold - pause;
+                }
+            }
             if (exit < 0 || cpu.attention()) {
                 return;
             }
@@ -176,8 +188,10 @@ final class Regions {
 
     /** What follows an exit is executed often: a new version of the region may take it in. */
     private void regrow(Region region, Block next) {
-        if (region.valid && next.codeSize == 64 && next.physical >= 0) {
-            compile(region.entry());
+        Block entry = region.entry();
+        if (region.valid && next.codeSize == 64 && next.physical >= 0 && entry.versions < MOST_VERSIONS) {
+            entry.versions++;
+            compile(entry);
         }
     }
 
@@ -188,21 +202,15 @@ final class Regions {
     private void device() {
         Block entry = current.entry();
         long offset = cpu.r[RIP] - entry.linear;
-        boolean found = false;
         for (Block block : current.blocks()) {
             long inBlock = offset - (block.linear - entry.linear);
             for (Step s = block.first; s != null; s = s.following) {
                 if (s.offset == inBlock && s.code != Hot.END) {
                     s.code = Hot.DEVICE;
-                    found = true;
                 }
             }
         }
         current.invalidate();
-        if (found) {
-            // There are only so many instructions: this does not go on for ever.
-            entry.versions = Math.max(0, entry.versions - 1);
-        }
     }
 
     /** As the interpreter does for each exception of an instruction. */

@@ -83,6 +83,11 @@ public final class RegionCompiler implements CodeCompiler {
     }
 
     @Override
+    public boolean background() {
+        return background;
+    }
+
+    @Override
     public void compile(RegionSource source, IntSupplier heat, Consumer<Optional<CompiledCode>> done) {
         if (!background) {
             done.accept(code(source));

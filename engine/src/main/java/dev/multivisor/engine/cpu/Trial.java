@@ -1,0 +1,113 @@
+package dev.multivisor.engine.cpu;
+
+/**
+ * Whether a region's compiled code is worth executing. HotSpot first runs it more slowly than the interpreter would the
+ * guest's instructions, compiles it well only after it has seen what it does, and may take it back at a way that it had not
+ * seen. So new code is executed for a while, and from then on for a moment from time to time until it is quick; code in use
+ * is timed once in a while. Times are per guest instruction.
+ */
+final class Trial {
+    /** Instructions that HotSpot gets to see, and that are timed at once. */
+    private static final int TRAINING = 200_000, PROBE = 3_000;
+
+    /** Calls after which HotSpot compiles a method well: with loops in it, and without. */
+    private static final int LOOPING_CALLS = 900, CALLS = 6_000;
+
+    /** Fewer calls than this in training are those of a method with loops. */
+    private static final int LOOPING = 300;
+
+    /** How often the entry is interpreted between two probes: at first, and at most. */
+    private static final int SHORTEST = 10_000, LONGEST = 500_000;
+
+    /** Entries between two looks at code in use. */
+    private static final int LOOK = 1023;
+
+    /** Nanoseconds an instruction that are quick by themselves. */
+    private static final double QUICK = 4;
+
+    /** How many times as long as when it passed it may take. */
+    private static final double SLOWER = 4;
+
+    private boolean passed;
+    private boolean timing = true;
+    private double best;
+
+    /** Of what is being timed. */
+    private int wanted = TRAINING;
+
+    private long done, nanos;
+    private int calls;
+
+    private int pause = SHORTEST;
+    private long pausedAt, pausedInstructions;
+
+    /** Whether the next call is to be timed. */
+    boolean timed(long entered) {
+        if (passed && (entered & LOOK) == 0) {
+            timing = true;
+        }
+        return timing;
+    }
+
+    /** How many instructions of so many it may be given. */
+    long budget(long left) {
+        return passed ? left : Math.min(left, wanted - done);
+    }
+
+    /**
+     * It was called.
+     *
+     * @param time nanoseconds
+     * @return for how many executions of its entry the interpreter is to do it, or 0
+     */
+    int ran(Cpu cpu, CompiledCode code, long instructions, long time) {
+        done += instructions;
+        nanos += time;
+        calls++;
+        if (done < wanted) {
+            return 0;
+        }
+        double each = (double) nanos / done;
+        boolean training = wanted == TRAINING;
+        int made = calls;
+        done = 0;
+        nanos = 0;
+        calls = 0;
+        wanted = PROBE;
+        if (passed) {
+            timing = false;
+            if (each > Math.max(QUICK, SLOWER * best)) {
+                // HotSpot has taken it back.
+                passed = false;
+                timing = true;
+                wanted = TRAINING;
+                pause = SHORTEST;
+            }
+            return 0;
+        }
+        if (each < QUICK || !training && each < 0.9 * interpreted(cpu)) {
+            passed = true;
+            timing = false;
+            best = each;
+            return 0;
+        }
+        if (training) {
+            // The fewest, for what is executed in few of a method's calls is compiled as if it did not matter.
+            int more = made < LOOPING ? LOOPING_CALLS : CALLS;
+            for (int n = 0; n < more; n++) {
+                code.run(cpu, 0, 0);
+            }
+        } else {
+            pause = Math.min(2 * pause, LONGEST);
+        }
+        pausedAt = System.nanoTime();
+        pausedInstructions = cpu.instructions;
+        return pause;
+    }
+
+    /** What an instruction took since it was interpreted. */
+    private double interpreted(Cpu cpu) {
+        // The probe itself is a small part of it.
+        return (double) (System.nanoTime() - pausedAt) / Math.max(1, cpu.instructions - pausedInstructions);
+    }
+}

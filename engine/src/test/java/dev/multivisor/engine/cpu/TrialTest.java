@@ -1,0 +1,95 @@
+package dev.multivisor.engine.cpu;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.multivisor.engine.isa.Instruction;
+import org.junit.jupiter.api.Test;
+
+/** When compiled code is executed, by how long it takes. */
+class TrialTest {
+    private static final int MANY = 1_000_000;
+
+    /** Compiled code that counts its calls. */
+    private static final class Calls extends CompiledCode {
+        private int calls;
+
+        Calls() {
+            super(new Instruction[0], 0, 0);
+        }
+
+        @Override
+        public int run(Cpu cpu, long start, int budget) {
+            assertEquals(0, budget);
+            calls++;
+            return LEFT;
+        }
+    }
+
+    private final Cpu cpu = new TestCpu().cpu;
+    private final Calls code = new Calls();
+    private final Trial trial = new Trial();
+
+    /** Lets it take a time for each instruction until it decides; how long it is not to be executed then. */
+    private int decide(double nanos) {
+        while (true) {
+            assertTrue(trial.timed(1));
+            long budget = trial.budget(20_000);
+            int pause = trial.ran(cpu, code, budget, (long) (budget * nanos));
+            if (pause != 0 || !trial.timed(1)) {
+                return pause;
+            }
+        }
+    }
+
+    @Test
+    void quickCodeIsExecuted() {
+        assertEquals(0, decide(3));
+        assertEquals(MANY, trial.budget(MANY));
+        assertEquals(0, code.calls);
+    }
+
+    @Test
+    void slowCodeIsLeftToTheInterpreterEverLonger() {
+        int first = decide(1000);
+        assertTrue(code.calls > 0, "HotSpot is not asked to compile it");
+        int calls = code.calls;
+        cpu.instructions += MANY;
+        int second = decide(1e6);
+        assertTrue(second > first, first + ", then " + second);
+        assertEquals(calls, code.calls);
+        for (int n = 0; n < 20; n++) {
+            cpu.instructions += MANY;
+            assertTrue(decide(1e6) <= 500_000);
+        }
+    }
+
+    @Test
+    void codeThatBecameQuickIsExecuted() {
+        decide(1000);
+        assertEquals(0, decide(3));
+        assertFalse(trial.timed(1));
+    }
+
+    @Test
+    void codeThatIsQuickerThanTheInterpreterIsExecuted() throws InterruptedException {
+        decide(1000);
+        Thread.sleep(20);
+        cpu.instructions += 1000;
+        assertEquals(0, decide(5000), "the interpreter takes 20,000 ns an instruction");
+        assertFalse(trial.timed(1));
+    }
+
+    @Test
+    void codeInUseIsTimedOnceInAWhileAndTriedAgainWhenItIsSlow() {
+        decide(3);
+        assertTrue(trial.timed(1024));
+        trial.ran(cpu, code, MANY, 3L * MANY);
+        assertFalse(trial.timed(1025));
+        assertTrue(trial.timed(2048));
+        trial.ran(cpu, code, MANY, 100L * MANY);
+        assertTrue(trial.timed(2049));
+        assertTrue(decide(1000) > 0);
+    }
+}
