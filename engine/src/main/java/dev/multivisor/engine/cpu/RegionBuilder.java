@@ -19,7 +19,7 @@ import java.util.Set;
  */
 final class RegionBuilder {
     /** Instructions and pages of a region. HotSpot's compile time grows faster than the size of a method. */
-    private static final int MOST_INSTRUCTIONS = 250, MOST_PAGES = 8, MOST_BLOCKS = 100;
+    private static final int MOST_INSTRUCTIONS = 80, MOST_PAGES = 8, MOST_BLOCKS = 100;
 
     /** A block that is so many times colder than what is compiled is left out. */
     private static final int COLDER = 32;

@@ -5,13 +5,16 @@ import static java.lang.constant.ConstantDescs.CD_long;
 import static java.lang.constant.ConstantDescs.CD_void;
 
 import dev.multivisor.engine.cpu.Cpu;
+import dev.multivisor.engine.cpu.Leave;
 import dev.multivisor.engine.isa.Instruction;
 import dev.multivisor.engine.mmu.Mmu;
+import dev.multivisor.engine.mmu.PhysicalMemory;
 import java.lang.classfile.CodeBuilder;
 import java.lang.classfile.Label;
 import java.lang.classfile.TypeKind;
 import java.lang.constant.ClassDesc;
 import java.lang.constant.MethodTypeDesc;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayDeque;
 import java.util.Deque;
 
@@ -23,11 +26,8 @@ import java.util.Deque;
 final class Code {
     static final ClassDesc CPU = desc(Cpu.class), MMU = desc(Mmu.class);
     static final ClassDesc FLAGS = desc(LazyFlags.class), LONGS = CD_long.arrayType();
-
-    /** What is emitted after an access on whose slow path compiled code has to be left. */
-    interface Rest {
-        void emit();
-    }
+    static final ClassDesc LEAVE = desc(Leave.class);
+    static final ClassDesc MEMORY = desc(PhysicalMemory.class), SEGMENT = desc(MemorySegment.class);
 
     final CodeBuilder b;
 
@@ -36,6 +36,9 @@ final class Code {
 
     /** Locals: what is left of the budget, the machine's parts, the exit taken and RIP there. */
     final int left, regs, xmms, mmu, exit, rip;
+
+    /** Locals: the TLB's tags, all of RAM, and an offset in it. */
+    final int tags, ram, offset;
 
     /** Local: offset of the instruction that may fault, and in the upper half the instructions done before it. */
     final int at;
@@ -68,6 +71,9 @@ final class Code {
         regs = local(TypeKind.REFERENCE);
         xmms = local(TypeKind.REFERENCE);
         mmu = local(TypeKind.REFERENCE);
+        tags = local(TypeKind.REFERENCE);
+        ram = local(TypeKind.REFERENCE);
+        offset = local(TypeKind.LONG);
         exit = local(TypeKind.INT);
         rip = local(TypeKind.LONG);
         at = local(TypeKind.LONG);
@@ -169,8 +175,12 @@ final class Code {
 
     /** Says which instruction is being executed, for a fault that it may raise. */
     void at(Place place) {
-        constant((long) place.done() << 32 | place.offset() & 0xffffffffL);
-        store(at);
+        at(place.done(), place.offset());
+    }
+
+    /** Says how many instructions of a block are done and at which offset is the next, for {@link Leave}. */
+    void at(int done, long offset) {
+        constant((long) done << 32 | offset & 0xffffffffL).store(at);
     }
 
     /** The linear address at an offset from the region's entry. */
@@ -195,12 +205,20 @@ final class Code {
         b.aload(cpu).getfield(CPU, "r", LONGS).astore(regs);
         b.aload(cpu).getfield(CPU, "xmm", LONGS).astore(xmms);
         b.aload(cpu).getfield(CPU, "mmu", MMU).astore(mmu);
+        b.aload(mmu).invokevirtual(MMU, "memory", type(MEMORY));
+        b.invokevirtual(MEMORY, "ram", type(SEGMENT)).astore(ram);
+        reloadTags();
         constant(0).b.istore(exit);
-        for (int local : new int[] {rip, at, address, value, x, y, z}) {
+        for (int local : new int[] {offset, rip, at, address, value, x, y, z}) {
             constant(0L).store(local);
         }
         reloadFlags();
         reload(-1, -1);
+    }
+
+    /** After anything but a load or store of the method's own. */
+    void reloadTags() {
+        b.aload(mmu).invokevirtual(MMU, "tags", type(LONGS)).astore(tags);
     }
 
     /** Loads registers, given as bits by number, that have locals. */

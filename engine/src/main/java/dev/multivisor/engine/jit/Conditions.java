@@ -84,6 +84,10 @@ final class Conditions {
             b.lload(code.fa).lload(code.fb).ladd().lload(code.fa);
             b.invokestatic(LONG, "compareUnsigned", Code.type(CD_int, CD_long, CD_long));
             b.bipush(31).iushr().i2l();
+        } else if (operands(LazyFlags.SHL)) {
+            b.lload(code.fb).bipush(63).lushr();
+        } else if (operands(LazyFlags.SHR) || operands(LazyFlags.SAR)) {
+            b.lload(code.fb).lconst_1().land();
         } else {
             b.iload(code.kind).lload(code.fa).lload(code.fb);
             b.invokestatic(Code.FLAGS, "carry", Code.type(CD_long, CD_int, CD_long, CD_long));
@@ -213,7 +217,8 @@ final class Conditions {
             case 1 -> b.lload(code.fa).lload(code.fb).ladd();
             case 2 -> b.lload(code.fa).lload(code.fb).lsub();
             case 3 -> b.lload(code.fa).lconst_1().ladd();
-            default -> b.lload(code.fa).lconst_1().lsub();
+            case 4 -> b.lload(code.fa).lconst_1().lsub();
+            default -> b.lload(code.fa);
         }
     }
 

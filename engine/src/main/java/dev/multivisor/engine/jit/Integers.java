@@ -154,7 +154,7 @@ final class Integers {
     private void write(Instruction i, Operand o, Place place) {
         if (o.kind() == Kind.MEMORY) {
             code.linear(i, place).store(code.address);
-            memory.store(o.size(), place, () -> code.linear(place.next()));
+            memory.store(o.size(), place);
         } else {
             writeRegister(o);
         }
@@ -191,7 +191,7 @@ final class Integers {
     /** Writes {@link Code#value} to the destination that {@link #readDestination} has read. */
     private void writeDestination(Instruction i, Place place) {
         if (i.a.kind() == Kind.MEMORY) {
-            memory.store(i.a.size(), place, () -> code.linear(place.next()));
+            memory.storeBack(i.a.size());
         } else {
             writeRegister(i.a);
         }
@@ -357,48 +357,24 @@ final class Integers {
         b.lload(code.x).loadConstant(shift).lshl();
         switch (op) {
             case SHL -> {
-                b.loadConstant(count - 1).lshl().lstore(code.z);
-                b.lload(code.z).loadConstant(1).lshl().lstore(code.x);
+                b.loadConstant(count - 1).lshl().lstore(code.fb);
+                b.lload(code.fb).loadConstant(1).lshl().lstore(code.x);
                 b.lload(code.x).loadConstant(shift).lshr().lstore(code.fa);
-                b.lload(code.z).loadConstant(Long.MIN_VALUE).land();
-                b.lload(code.x)
-                        .loadConstant(1)
-                        .lushr()
-                        .loadConstant(1L << 62)
-                        .land()
-                        .lor()
-                        .lstore(code.fb);
                 b.lload(code.x).loadConstant(shift).lushr().lstore(code.value);
             }
             case SHR -> {
-                b.loadConstant(shift).lushr().loadConstant(count - 1).lushr().lstore(code.z);
-                b.lload(code.z).loadConstant(1).lushr().lstore(code.value);
-                b.lload(code.value).loadConstant(shift).lshl().lstore(code.x);
-                b.lload(code.x).loadConstant(shift).lshr().lstore(code.fa);
-                b.lload(code.z).loadConstant(63).lshl().lstore(code.z);
-                b.lload(code.x)
-                        .dup2()
-                        .loadConstant(1)
-                        .lshl()
-                        .lxor()
-                        .loadConstant(1)
-                        .lushr();
-                b.lload(code.z)
-                        .loadConstant(1)
-                        .lushr()
-                        .lxor()
-                        .loadConstant(1L << 62)
-                        .land();
-                b.lload(code.z).lor().lstore(code.fb);
+                b.loadConstant(shift).lushr().loadConstant(count - 1).lushr().lstore(code.fb);
+                b.lload(code.fb).loadConstant(1).lushr().lstore(code.value);
+                b.lload(code.value).loadConstant(shift).lshl().loadConstant(shift).lshr();
+                b.lstore(code.fa);
             }
             default -> {
-                b.loadConstant(shift).lshr().loadConstant(count - 1).lshr().lstore(code.z);
-                b.lload(code.z).loadConstant(1).lshr().lstore(code.value);
+                b.loadConstant(shift).lshr().loadConstant(count - 1).lshr().lstore(code.fb);
+                b.lload(code.fb).loadConstant(1).lshr().lstore(code.value);
                 b.lload(code.value).lstore(code.fa);
-                b.lload(code.z).lconst_1().land().lneg().loadConstant(62).lshl().lstore(code.fb);
             }
         }
-        flags.set(LazyFlags.RAW);
+        flags.set((op == Op.SHL ? LazyFlags.SHL : op == Op.SHR ? LazyFlags.SHR : LazyFlags.SAR) + log(8 - shift / 8));
     }
 
     private void doubleShift(Instruction i, Place place) {
@@ -580,21 +556,14 @@ final class Integers {
 
     private void push(Instruction i, Place place) {
         read(i, i.a, place);
-        pushValue(place, () -> code.linear(place.next()));
+        pushValue(place);
     }
 
-    /**
-     * Pushes {@link Code#value}.
-     *
-     * @param rest leaves RIP on the stack, for the case that compiled code is left then
-     */
-    void pushValue(Place place, Code.Rest rest) {
+    /** Pushes {@link Code#value}. */
+    void pushValue(Place place) {
         int rsp = code.gpr[Cpu.RSP];
         b.lload(rsp).loadConstant(8L).lsub().lstore(code.address);
-        memory.store(8, place, () -> {
-            b.lload(code.address).lstore(rsp);
-            rest.emit();
-        });
+        memory.store(8, place);
         b.lload(code.address).lstore(rsp);
     }
 

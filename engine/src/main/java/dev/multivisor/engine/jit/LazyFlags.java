@@ -17,6 +17,11 @@ public final class LazyFlags {
     /** The words are the operand, and the carry flag before in bit 63. */
     static final int INC = 12, DEC = 16;
 
+    /**
+     * The words are the sign-extended result, and what was shifted by one bit less: of {@link #SHL} with its sign in bit 63.
+     */
+    static final int SHL = 20, SHR = 24, SAR = 28;
+
     private static final long TOP = 3L << 62;
 
     private LazyFlags() {}
@@ -33,7 +38,8 @@ public final class LazyFlags {
             case 1 -> a + b;
             case 2 -> a - b;
             case 3 -> a + 1;
-            default -> a - 1;
+            case 4 -> a - 1;
+            default -> a;
         };
         return kind == RAW ? result : result << shift(kind) >> shift(kind);
     }
@@ -45,12 +51,19 @@ public final class LazyFlags {
             case 1 -> carries(a & b | (a | b) & ~(a + b), kind);
             case 2 -> carries(~a & b | (~a | b) & a - b, kind);
             case 3 -> carryKept(a & ~(a + 1), b, kind);
-            default -> carryKept(~a & a - 1, b, kind);
+            case 4 -> carryKept(~a & a - 1, b, kind);
+            case 5 -> b & Long.MIN_VALUE | b << 1 >>> 1 & 1L << 62;
+            case 6 -> shiftedRight(a << shift(kind), b << 63);
+            default -> -(b & 1) << 62;
         };
     }
 
     private static long carries(long carries, int kind) {
         return carries << shift(kind) & TOP | carries & 8;
+    }
+
+    private static long shiftedRight(long top, long carry) {
+        return ((top ^ top << 1) >>> 1 ^ carry >>> 1) & 1L << 62 | carry;
     }
 
     private static long carryKept(long carries, long carry, int kind) {

@@ -15,9 +15,10 @@ final class LocalNames {
     static void name(Code code) {
         name(code, Code.CPU, Map.of(code.cpu, "cpu"));
         name(code, Code.MMU, Map.of(code.mmu, "mmu"));
-        name(code, Code.LONGS, Map.of(code.regs, "regs", code.xmms, "xmms"));
+        name(code, Code.LONGS, Map.of(code.regs, "regs", code.xmms, "xmms", code.tags, "tags"));
+        name(code, Code.SEGMENT, Map.of(code.ram, "ram"));
         name(code, CD_int, Map.of(code.budget, "budget", code.left, "left", code.exit, "exit", code.kind, "flagKind"));
-        name(code, CD_long, Map.of(code.start, "start", code.rip, "rip", code.at, "at"));
+        name(code, CD_long, Map.of(code.start, "start", code.rip, "rip", code.at, "at", code.offset, "offset"));
         name(code, CD_long, Map.of(code.fa, "flagA", code.fb, "flagB", code.address, "address", code.value, "value"));
         name(code, CD_long, Map.of(code.x, "x", code.y, "y", code.z, "z"));
         for (int n = 0; n < code.gpr.length; n++) {

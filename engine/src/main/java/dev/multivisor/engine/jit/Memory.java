@@ -1,67 +1,111 @@
 package dev.multivisor.engine.jit;
 
-import static java.lang.constant.ConstantDescs.CD_boolean;
-import static java.lang.constant.ConstantDescs.CD_int;
 import static java.lang.constant.ConstantDescs.CD_long;
 import static java.lang.constant.ConstantDescs.CD_void;
 
-import dev.multivisor.engine.cpu.Cpu;
+import dev.multivisor.engine.mmu.FastAccess;
+import dev.multivisor.engine.mmu.Mmu;
 import java.lang.classfile.CodeBuilder;
-import java.lang.classfile.Label;
 import java.lang.constant.ClassDesc;
 import java.lang.invoke.VarHandle;
 
 /**
- * Accesses to guest memory, whose addresses are in {@link Code#address}: calls of the {@link
- * dev.multivisor.engine.mmu.Mmu}'s methods. They are too large for HotSpot's quick compiler to put them in line and
- * small enough for its optimizing one to do so where they are hot. Emitting them in line made classes so large that code
- * spent its first second in the JVM's interpreter, and some too large for the quick compiler.
+ * Accesses to guest memory, whose addresses are in {@link Code#address}: what the TLB knows is accessed right here. Before
+ * anything else compiled code is left, and the interpreter executes the instruction. A call to come back from in its place
+ * would make HotSpot keep in memory what is in registers now, and compile many times as much.
+ *
+ * <p>The calls are of methods small enough (MaxInlineSize) for HotSpot's optimizing compiler to put them in line however
+ * often they are executed, and use too much of a stack (C1InlineStackLimit, as the launcher sets it) for its quick one,
+ * which gave up some regions when it did.
  *
  * <p>On an x86 host plain accesses have x86's order as long as the JVM's compiler keeps it. With other vCPUs about, fences
  * that cost nothing at run time make it do so; without them nobody can tell.
  */
 final class Memory {
-    private static final ClassDesc FENCES = Code.desc(VarHandle.class);
-
-    /** Where compiled code is left in the middle of a block. */
-    interface Leaving {
-        /**
-         * Emits it.
-         *
-         * @param done instructions done in the block
-         * @param rest what is left to do of the instruction, which also leaves RIP on the stack
-         */
-        void leave(int done, Code.Rest rest);
-    }
+    private static final ClassDesc FENCES = Code.desc(VarHandle.class), FAST = Code.desc(FastAccess.class);
 
     private final Code code;
     private final CodeBuilder b;
     private final boolean ordered;
-    private final Leaving leaving;
 
-    Memory(Code code, boolean ordered, Leaving leaving) {
+    Memory(Code code, boolean ordered) {
         this.code = code;
         b = code.b;
         this.ordered = ordered;
-        this.leaving = leaving;
     }
 
     /** Loads some bytes, zero-extended, to {@link Code#value}. */
     void load(int size, Place place) {
-        code.at(place);
-        b.aload(code.mmu).lload(code.address);
-        b.invokevirtual(Code.MMU, "load" + size * 8, Code.type(CD_long, CD_long));
-        b.lstore(code.value);
+        find("readable", size, place);
+        get(size, 0, code.value);
         acquire();
     }
 
-    /** Loads some bytes that are about to be written, to {@link Code#value}; a store there cannot fault any more. */
-    void loadForWrite(int size, Place place) {
-        code.at(place);
-        b.aload(code.mmu).lload(code.address).loadConstant(size);
-        b.invokevirtual(Code.MMU, "loadForWrite", Code.type(CD_long, CD_long, CD_int));
-        b.lstore(code.value);
+    /** Loads two quadwords, one after the other, to {@link Code#x} and {@link Code#y}. */
+    void loadPair(Place place) {
+        find("readable", 16, place);
+        get(8, 0, code.x);
+        get(8, 8, code.y);
         acquire();
+    }
+
+    /** Loads some bytes that {@link #storeBack} writes next, to {@link Code#value}. */
+    void loadForWrite(int size, Place place) {
+        find("writable", size, place);
+        get(size, 0, code.value);
+        acquire();
+    }
+
+    /** Stores the low bytes of {@link Code#value} where {@link #loadForWrite} has loaded; cannot fail. */
+    void storeBack(int size) {
+        release();
+        put(size, 0, code.value);
+    }
+
+    /** Stores the low bytes of {@link Code#value}. Nothing of the instruction may be done yet. */
+    void store(int size, Place place) {
+        find("writable", size, place);
+        release();
+        put(size, 0, code.value);
+    }
+
+    /** Stores two quadwords, given as locals, one after the other; both or none. */
+    void storePair(int low, int high, Place place) {
+        find("writable", 16, place);
+        release();
+        put(8, 0, low);
+        put(8, 8, high);
+    }
+
+    /** Finds out where the bytes at {@link Code#address} are in RAM. */
+    private void find(String kind, int size, Place place) {
+        code.at(place);
+        b.aload(code.tags).lload(code.address).lload(code.address);
+        if (size != 1) {
+            b.loadConstant(size - 1L).ladd();
+        }
+        b.loadConstant(Mmu.PAGES).land();
+        b.invokestatic(FAST, kind, Code.type(CD_long, Code.LONGS, CD_long, CD_long));
+        b.lstore(code.offset);
+    }
+
+    private void get(int size, long further, int local) {
+        at(further);
+        b.invokestatic(FAST, "load" + size * 8, Code.type(CD_long, Code.SEGMENT, CD_long));
+        b.lstore(local);
+    }
+
+    private void put(int size, long further, int local) {
+        at(further);
+        b.lload(local);
+        b.invokestatic(FAST, "store" + size * 8, Code.type(CD_void, Code.SEGMENT, CD_long, CD_long));
+    }
+
+    private void at(long further) {
+        b.aload(code.ram).lload(code.offset);
+        if (further != 0) {
+            b.loadConstant(further).ladd();
+        }
     }
 
     private void acquire() {
@@ -70,43 +114,9 @@ final class Memory {
         }
     }
 
-    /**
-     * Stores the low bytes of {@link Code#value}.
-     *
-     * @param rest what the instruction does afterwards, if compiled code has to be left then; leaves RIP on the stack
-     */
-    void store(int size, Place place, Code.Rest rest) {
-        beforeStore(place);
-        b.aload(code.mmu).lload(code.address).lload(code.value);
-        b.invokevirtual(Code.MMU, "put" + size * 8, Code.type(CD_boolean, CD_long, CD_long));
-        afterStore(place, rest);
-    }
-
-    /** Stores two quadwords, given as locals, one after the other; both or none. */
-    void store(int low, int high, Place place) {
-        beforeStore(place);
-        b.aload(code.mmu).lload(code.address).lload(low).lload(high);
-        b.invokevirtual(Code.MMU, "put128", Code.type(CD_boolean, CD_long, CD_long, CD_long));
-        afterStore(place, () -> code.linear(place.next()));
-    }
-
-    private void beforeStore(Place place) {
+    private void release() {
         if (ordered) {
             b.invokestatic(FENCES, "releaseFence", Code.type(CD_void));
         }
-        code.at(place);
-        // Who watches the page may be told which instruction wrote.
-        b.aload(code.regs).loadConstant(Cpu.RIP);
-        code.linear(place.offset());
-        b.lastore();
-    }
-
-    private void afterStore(Place place, Code.Rest rest) {
-        Label leave = b.newLabel();
-        b.ifne(leave);
-        code.later(() -> {
-            b.labelBinding(leave);
-            leaving.leave(place.done() + 1, rest);
-        });
     }
 }

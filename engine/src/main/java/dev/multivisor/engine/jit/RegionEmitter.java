@@ -120,7 +120,7 @@ final class RegionEmitter {
         exits = 0;
         code = new Code(b, usage);
         flags = new Conditions(code);
-        Memory memory = new Memory(code, ordered, this::leave);
+        Memory memory = new Memory(code, ordered);
         integers = new Integers(code, memory, flags);
         vectors = new Vectors(code, memory);
         labels = parts.stream().map(part -> b.newLabel()).toArray(Label[]::new);
@@ -145,6 +145,11 @@ final class RegionEmitter {
         code.emitDeferred();
         code.line(emitted + 1);
         Label last = b.newBoundLabel();
+        Label left = b.newBoundLabel();
+        b.pop().iload(code.left).lload(code.at).bipush(32).lushr().l2i().isub().istore(code.left);
+        code.load(code.start).load(code.at);
+        b.l2i().i2l().ladd().lstore(code.rip);
+        b.loadConstant(CompiledCode.LEFT).istore(code.exit);
         b.labelBinding(code.leave);
         b.lload(code.rip);
         code.writeBack(usage, false);
@@ -158,6 +163,7 @@ final class RegionEmitter {
         b.l2i().i2l().ladd();
         code.writeBack(usage, true);
         b.aload(exception).athrow();
+        b.exceptionCatch(first, last, left, Code.LEAVE);
         b.exceptionCatchAll(first, last, handler);
         if (annotated) {
             LocalNames.name(code);
@@ -245,19 +251,19 @@ final class RegionEmitter {
         b.invokestatic(DISPATCH, "execute", Code.type(CD_void, Code.CPU, INSTRUCTION));
         handled.add(i);
         code.reload(gprs, xmms);
+        code.reloadTags();
         flags.reload();
         Label stay = b.newLabel();
         b.aload(code.cpu).getfield(Code.CPU, "leave", ConstantDescs.CD_boolean).ifeq(stay);
-        leave(place.done() + 1, () -> code.linear(place.next()));
+        leave(place.done() + 1, place.next());
         b.labelBinding(stay);
     }
 
     // ---- Exits ----
 
-    /** Leaves compiled code after so many instructions of a block. */
-    private void leave(int done, Code.Rest rest) {
-        rest.emit();
-        b.lstore(code.rip);
+    /** Leaves compiled code after so many instructions of a block, to go on at an offset. */
+    private void leave(int done, long offset) {
+        code.linear(offset).store(code.rip);
         code.done(done);
         b.loadConstant(CompiledCode.LEFT).istore(code.exit).goto_(code.leave);
     }
@@ -279,13 +285,8 @@ final class RegionEmitter {
 
     /** Leaves if the budget is used up or attention is wanted. */
     private void look(long offset) {
-        Label out = b.newLabel();
-        b.iload(code.left).ifle(out);
-        b.aload(code.cpu).getfield(Code.CPU, "attention", CD_int).ifne(out);
-        code.later(() -> {
-            b.labelBinding(out);
-            leave(0, () -> code.linear(offset));
-        });
+        code.at(0, offset);
+        b.aload(code.cpu).iload(code.left).invokestatic(Code.LEAVE, "ifWanted", Code.type(CD_void, Code.CPU, CD_int));
     }
 
     /** A label of code that goes to the block at an offset, or leaves the region to there. */
@@ -348,11 +349,11 @@ final class RegionEmitter {
                 }
                 code.linear(place.next()).store(code.value);
                 if (direct) {
-                    integers.pushValue(place, () -> code.linear(target));
+                    integers.pushValue(place);
                     code.done(count);
                     goTo(number, target);
                 } else {
-                    integers.pushValue(place, () -> b.lload(code.x));
+                    integers.pushValue(place);
                     b.lload(code.x).lstore(code.value);
                     indirect(number, part.targets(), place, () -> {});
                 }

@@ -169,11 +169,7 @@ final class Vectors {
         if (i.form.has(Form.Attribute.ALIGNED)) {
             checkAligned(place);
         }
-        memory.load(8, place);
-        b.lload(code.value).lstore(code.x);
-        b.lload(code.address).loadConstant(8L).ladd().lstore(code.address);
-        memory.load(8, place);
-        b.lload(code.value).lstore(code.y);
+        memory.loadPair(place);
     }
 
     private void checkAligned(Place place) {
@@ -199,7 +195,7 @@ final class Vectors {
         if (i.form.has(Form.Attribute.ALIGNED)) {
             checkAligned(place);
         }
-        memory.store(low(i.b), high(i.b), place);
+        memory.storePair(low(i.b), high(i.b), place);
     }
 
     private void load(Instruction i, int size, Place place) {
@@ -210,7 +206,7 @@ final class Vectors {
     private void store(Instruction i, int local, int size, Place place) {
         b.lload(local).lstore(code.value);
         code.linear(i, place).store(code.address);
-        memory.store(size, place, () -> code.linear(place.next()));
+        memory.store(size, place);
     }
 
     /** MOVSD and MOVSS: from memory the rest becomes zero, from a register it stays. */

@@ -25,7 +25,8 @@ public final class Mmu {
     /** MAXPHYADDR, as CPUID leaf 0x80000008 says. */
     public static final int PHYSICAL_BITS = 46;
 
-    private static final long PAGES = -4096L;
+    /** What is left of an address is that of its page. */
+    public static final long PAGES = -4096L;
 
     /** What stands in for a set's tags while no access may be fast. Never written. */
     private static final long[] NEVER = Tlb.NONE.clone();
@@ -81,8 +82,8 @@ public final class Mmu {
         return new MmuState(pdptr.clone(), pendingDebug);
     }
 
-    /** What fast accesses look at, as {@link Tlb} documents it. */
-    long[] tags() {
+    /** What fast accesses look at, as {@link Tlb} documents it: until something else than a load or store is executed. */
+    public long[] tags() {
         return tags;
     }
 
@@ -94,72 +95,6 @@ public final class Mmu {
     public void attach(Cpu owner) {
         cpu = owner;
         translations.attach(owner);
-    }
-
-    // ---- For compiled code ----
-
-    /** As {@link #store8}; whether compiled code has to be left then, see {@link Cpu#leave}. */
-    public boolean put8(long linear, long value) {
-        long[] t = tags;
-        int i = Tlb.index(linear);
-        if (t[i + 1] == (linear & PAGES)) {
-            ram.set(ValueLayout.JAVA_BYTE, linear + t[i + 3], (byte) value);
-            return false;
-        }
-        return putSlow(linear, 1, value);
-    }
-
-    /** As {@link #put8}. */
-    public boolean put16(long linear, long value) {
-        long[] t = tags;
-        int i = Tlb.index(linear);
-        if (t[i + 1] == (linear + 1 & PAGES)) {
-            ram.set(PhysicalMemory.SHORT, linear + t[i + 3], (short) value);
-            return false;
-        }
-        return putSlow(linear, 2, value);
-    }
-
-    /** As {@link #put8}. */
-    public boolean put32(long linear, long value) {
-        long[] t = tags;
-        int i = Tlb.index(linear);
-        if (t[i + 1] == (linear + 3 & PAGES)) {
-            ram.set(PhysicalMemory.INT, linear + t[i + 3], (int) value);
-            return false;
-        }
-        return putSlow(linear, 4, value);
-    }
-
-    /** As {@link #put8}. */
-    public boolean put64(long linear, long value) {
-        long[] t = tags;
-        int i = Tlb.index(linear);
-        if (t[i + 1] == (linear + 7 & PAGES)) {
-            ram.set(PhysicalMemory.LONG, linear + t[i + 3], value);
-            return false;
-        }
-        return putSlow(linear, 8, value);
-    }
-
-    /** Stores two quadwords one after the other, both or none. */
-    public boolean put128(long linear, long low, long high) {
-        long[] t = tags;
-        int i = Tlb.index(linear);
-        if (t[i + 1] == (linear + 15 & PAGES)) {
-            ram.set(PhysicalMemory.LONG, linear + t[i + 3], low);
-            ram.set(PhysicalMemory.LONG, linear + 8 + t[i + 3], high);
-            return false;
-        }
-        checkWrite(linear, 16);
-        store64(linear, low);
-        store64(linear + 8, high);
-        return cpu.leave;
-    }
-
-    private boolean putSlow(long linear, int size, long value) {
-        storeSlow(data, linear, size, value);
-        return cpu.leave;
     }
 
     /** Whether instructions at an address are known to be fetched from a page; false also if it is not known. */
