@@ -365,7 +365,11 @@ final class Integers {
             case SHR -> {
                 b.loadConstant(shift).lushr().loadConstant(count - 1).lushr().lstore(code.fb);
                 b.lload(code.fb).loadConstant(1).lushr().lstore(code.value);
-                b.lload(code.value).loadConstant(shift).lshl().loadConstant(shift).lshr();
+                b.lload(code.value)
+                        .loadConstant(shift)
+                        .lshl()
+                        .loadConstant(shift)
+                        .lshr();
                 b.lstore(code.fa);
             }
             default -> {
