@@ -24,6 +24,9 @@ final class Regions {
     /** How often a region that begins with the same block is made anew. */
     private static final int MOST_VERSIONS = 4;
 
+    /** Instructions that compiled code executes at most before the vCPU's attention is looked at. */
+    private static final int MOST = 50_000;
+
     private record Ready(RegionBuilder.Plan plan, Optional<CompiledCode> code) {}
 
     /** The heat at which the interpreter's loop is left before a block. */
@@ -158,11 +161,11 @@ final class Regions {
             Trial trial = region.trial;
             int exit;
             if (trial == null || !trial.timed(region.entered)) {
-                exit = region.code.run(cpu, start, (int) Math.min(left, Integer.MAX_VALUE / 2));
+                exit = region.code.run(cpu, start, (int) Math.min(left, MOST));
                 region.instructions += cpu.instructions - entered;
             } else {
                 long before = System.nanoTime();
-                exit = region.code.run(cpu, start, (int) trial.budget(Math.min(left, Integer.MAX_VALUE / 2)));
+                exit = region.code.run(cpu, start, (int) trial.budget(Math.min(left, MOST)));
                 long done = cpu.instructions - entered;
                 region.instructions += done;
                 int pause = trial.ran(cpu, region.code, done, System.nanoTime() - before);

@@ -189,7 +189,7 @@ final class Integers {
     }
 
     /** Writes {@link Code#value} to the destination that {@link #readDestination} has read. */
-    private void writeDestination(Instruction i, Place place) {
+    private void writeDestination(Instruction i) {
         if (i.a.kind() == Kind.MEMORY) {
             memory.storeBack(i.a.size());
         } else {
@@ -245,7 +245,7 @@ final class Integers {
             }
         }
         if (writes) {
-            writeDestination(i, place);
+            writeDestination(i);
         }
     }
 
@@ -308,7 +308,7 @@ final class Integers {
             }
         }
         b.lstore(code.value);
-        writeDestination(i, place);
+        writeDestination(i);
     }
 
     // ---- Shifts ----
@@ -322,7 +322,7 @@ final class Integers {
             int count = (int) i.immediate & mask;
             if (count != 0 && (i.op == Op.SHL || i.op == Op.SHR || i.op == Op.SAR)) {
                 shiftBy(i.op, count, 64 - size * 8);
-                writeDestination(i, place);
+                writeDestination(i);
                 return;
             }
         }
@@ -337,7 +337,7 @@ final class Integers {
         b.invokestatic(ALU, method(i.op), Code.type(CD_long, Code.CPU, CD_long, CD_int, CD_int));
         b.lstore(code.value);
         flags.reload();
-        writeDestination(i, place);
+        writeDestination(i);
     }
 
     private static String method(Op op) {
@@ -395,7 +395,7 @@ final class Integers {
         b.invokestatic(ALU, method(i.op), Code.type(CD_long, Code.CPU, CD_long, CD_long, CD_int, CD_int));
         b.lstore(code.value);
         flags.reload();
-        writeDestination(i, place);
+        writeDestination(i);
     }
 
     // ---- Moves and conditions ----
