@@ -87,7 +87,7 @@ final class Integers {
             case ADD, OR, ADC, SBB, AND, SUB, XOR, CMP, TEST -> arithmetic(i, place);
             case INC, DEC, NEG, NOT -> unary(i, place);
             case SHL, SHR, SAR, ROL, ROR -> shift(i, place);
-            case SHLD, SHRD -> doubleShift(i, place);
+            case SHLD, SHRD -> doubleShift(i);
             case MOV -> {
                 read(i, i.b, place);
                 write(i, i.a, place);
@@ -381,7 +381,7 @@ final class Integers {
         flags.set((op == Op.SHL ? LazyFlags.SHL : op == Op.SHR ? LazyFlags.SHR : LazyFlags.SAR) + log(8 - shift / 8));
     }
 
-    private void doubleShift(Instruction i, Place place) {
+    private void doubleShift(Instruction i) {
         int size = i.a.size();
         code.spillFlags();
         b.aload(code.cpu).lload(code.gpr[i.a.register()]);

@@ -88,8 +88,16 @@ class TrialTest {
         trial.ran(cpu, code, MANY, 3L * MANY);
         assertFalse(trial.timed(1025));
         assertTrue(trial.timed(2048));
+        // Once may be the host's doing.
         trial.ran(cpu, code, MANY, 100L * MANY);
-        assertTrue(trial.timed(2049));
+        trial.ran(cpu, code, MANY, 3L * MANY);
+        assertFalse(trial.timed(2049));
+        assertTrue(trial.timed(3072));
+        for (int n = 0; n < 3; n++) {
+            assertEquals(MANY, trial.budget(MANY));
+            trial.ran(cpu, code, MANY, 100L * MANY);
+        }
+        assertTrue(trial.budget(MANY) < MANY, "it is still in use");
         assertTrue(decide(1000) > 0);
     }
 }
