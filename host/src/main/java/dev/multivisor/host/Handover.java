@@ -148,12 +148,15 @@ final class Handover {
 
     /** Waits until every vCPU has arrived; whether the caller, the mover, is to carry the machine over then. */
     boolean claim() {
+        long start = System.nanoTime();
         while (moverExpected && arrived.get() < cpus) {
             if (outcome.get() != Outcome.OPEN || carrier.get() != Carrier.NONE) {
                 return false;
             }
-            if (spare) {
-                // There may be fewer processors than threads, and the vCPUs have to come out.
+            // There may be fewer processors than threads, and the vCPUs have to come out: movers of several machines at
+            // once
+            // would keep all of them for themselves, for a yield does not let a thread of lower priority go first.
+            if (spare && System.nanoTime() - start < SPIN_NANOS) {
                 Thread.yield();
             } else {
                 LockSupport.parkNanos(this, DEPARTURE_LOOK_NANOS);
