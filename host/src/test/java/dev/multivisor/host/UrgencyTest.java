@@ -3,12 +3,15 @@ package dev.multivisor.host;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
 
 final class UrgencyTest {
@@ -43,6 +46,23 @@ final class UrgencyTest {
         Urgency urgency = new Urgency();
         assertFalse(urgency.begin(Urgency.VCPU, List.of(HostScheduler.NONE)));
         urgency.end();
+    }
+
+    /** Movers of several machines that are urgent must not keep all processors from the vCPUs that they wait for. */
+    @Test
+    void aMoverThatWaitsForLongSleeps() throws InterruptedException {
+        Handover attempt = new Handover(1, 1_000_000_000, () -> {});
+        AtomicLong used = new AtomicLong();
+        Thread mover = Thread.ofPlatform().start(() -> {
+            attempt.expectMover(true);
+            long before = ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime();
+            attempt.claim();
+            used.set(ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime() - before);
+        });
+        Thread.sleep(200);
+        attempt.giveUp();
+        mover.join();
+        assertTrue(used.get() < 50_000_000, "of 200 ms it took " + used.get() / 1000 + " us of a processor");
     }
 
     /** The field "policy" (proc_pid_stat(5)), the 41st; the name before the third one may contain anything. */
