@@ -153,9 +153,9 @@ final class Handover {
             if (outcome.get() != Outcome.OPEN || carrier.get() != Carrier.NONE) {
                 return false;
             }
-            // There may be fewer processors than threads, and the vCPUs have to come out: movers of several machines at
-            // once
-            // would keep all of them for themselves, for a yield does not let a thread of lower priority go first.
+            // A yield lets no thread of lower priority go first: movers of several machines would keep all processors
+            // from
+            // the vCPUs that have to come out.
             if (spare && System.nanoTime() - start < SPIN_NANOS) {
                 Thread.yield();
             } else {
