@@ -7,7 +7,10 @@ import dev.multivisor.engine.isa.Instruction;
  * so that it serves every region with the same bytes. Without state.
  */
 public abstract class CompiledCode {
-    /** What {@link #run} returns when the budget is used up, or the vCPU's attention is wanted, or code was changed. */
+    /**
+     * What {@link #run} returns when the budget is used up, the vCPU's attention is wanted, code was changed, or the
+     * interpreter is to execute the next instruction.
+     */
     public static final int LEFT = -1;
 
     /** Instructions that are executed by their handlers. */
