@@ -1,5 +1,6 @@
 package dev.multivisor.engine.jit;
 
+import static java.lang.constant.ConstantDescs.CD_double;
 import static java.lang.constant.ConstantDescs.CD_int;
 import static java.lang.constant.ConstantDescs.CD_long;
 import static java.lang.constant.ConstantDescs.CD_void;
@@ -17,6 +18,7 @@ import java.lang.constant.MethodTypeDesc;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.List;
 
 /**
  * The method being emitted: its locals, and what every emitter needs of it. Guest registers that the region uses are
@@ -27,6 +29,7 @@ final class Code {
     static final ClassDesc CPU = desc(Cpu.class), MMU = desc(Mmu.class);
     static final ClassDesc FLAGS = desc(LazyFlags.class), LONGS = CD_long.arrayType();
     static final ClassDesc LEAVE = desc(Leave.class);
+    private static final ClassDesc DOUBLE = desc(Double.class);
     static final ClassDesc MEMORY = desc(PhysicalMemory.class), SEGMENT = desc(MemorySegment.class);
 
     final CodeBuilder b;
@@ -39,6 +42,9 @@ final class Code {
 
     /** Locals: the TLB's tags, all of RAM, and an offset in it. */
     final int tags, ram, offset;
+
+    /** The pages last found, in locals. */
+    final Sites sites;
 
     /** Local: offset of the instruction that may fault, and in the upper half the instructions done before it. */
     final int at;
@@ -53,7 +59,10 @@ final class Code {
     final int[] gpr = new int[16];
 
     /** Locals of the halves of XMM registers, low at 2n, or -1. */
-    final int[] xmm = new int[32];
+    private final int[] xmm = new int[32];
+
+    /** Of those halves, which locals are doubles: so that HotSpot has them in registers for such. */
+    private final boolean[] isDouble = new boolean[32];
 
     /** Where all exits end, with {@link #exit} and {@link #rip} set. */
     final Label leave;
@@ -65,7 +74,7 @@ final class Code {
 
     private int line;
 
-    Code(CodeBuilder b, Usage usage) {
+    Code(CodeBuilder b, Usage usage, List<Instruction> instructions) {
         this.b = b;
         left = local(TypeKind.INT);
         regs = local(TypeKind.REFERENCE);
@@ -89,8 +98,10 @@ final class Code {
             gpr[n] = usage.usesGpr(n) ? local(TypeKind.LONG) : -1;
         }
         for (int n = 0; n < 32; n++) {
-            xmm[n] = usage.usesXmm(n >> 1) ? local(TypeKind.LONG) : -1;
+            isDouble[n] = (n & 1) == 0 && usage.isDouble(n >> 1);
+            xmm[n] = usage.usesXmm(n >> 1) ? local(isDouble[n] ? TypeKind.DOUBLE : TypeKind.LONG) : -1;
         }
+        sites = new Sites(b, instructions);
         leave = b.newLabel();
     }
 
@@ -127,6 +138,50 @@ final class Code {
         while (!later.isEmpty()) {
             later.remove().run();
         }
+    }
+
+    // ---- Halves of XMM registers, by number ----
+
+    /** Loads one as a long. */
+    void loadXmm(int half) {
+        if (isDouble[half]) {
+            b.dload(xmm[half]).invokestatic(DOUBLE, "doubleToRawLongBits", type(CD_long, CD_double));
+        } else {
+            b.lload(xmm[half]);
+        }
+    }
+
+    /** Stores the long on the stack. */
+    void storeXmm(int half) {
+        if (isDouble[half]) {
+            toDouble();
+            b.dstore(xmm[half]);
+        } else {
+            b.lstore(xmm[half]);
+        }
+    }
+
+    /** Loads one that is a double. */
+    void loadDouble(int half) {
+        b.dload(xmm[half]);
+    }
+
+    void storeDouble(int half) {
+        b.dstore(xmm[half]);
+    }
+
+    /** The long on the stack becomes the double with the same bits. */
+    void toDouble() {
+        b.invokestatic(DOUBLE, "longBitsToDouble", type(CD_double, CD_long));
+    }
+
+    boolean isDouble(int half) {
+        return isDouble[half];
+    }
+
+    /** The local of a half, or -1. */
+    int xmm(int half) {
+        return xmm[half];
     }
 
     // ---- Constants and locals ----
@@ -208,6 +263,7 @@ final class Code {
         b.aload(mmu).invokevirtual(MMU, "memory", type(MEMORY));
         b.invokevirtual(MEMORY, "ram", type(SEGMENT)).astore(ram);
         reloadTags();
+        sites.enter();
         constant(0).b.istore(exit);
         for (int local : new int[] {offset, rip, at, address, value, x, y, z}) {
             constant(0L).store(local);
@@ -217,24 +273,32 @@ final class Code {
     }
 
     /** After anything but a load or store of the method's own. */
-    void reloadTags() {
+    void forgetPages() {
+        reloadTags();
+        sites.forget();
+    }
+
+    private void reloadTags() {
         b.aload(mmu).invokevirtual(MMU, "tags", type(LONGS)).astore(tags);
     }
 
     /** Loads registers, given as bits by number, that have locals. */
     void reload(int gprs, int xmmRegisters) {
         each(gpr, gprs, 1, n -> b.aload(regs).loadConstant(n).laload().lstore(gpr[n]));
-        each(xmm, xmmRegisters, 2, n -> b.aload(xmms).loadConstant(n).laload().lstore(xmm[n]));
+        each(xmm, xmmRegisters, 2, n -> {
+            b.aload(xmms).loadConstant(n).laload();
+            storeXmm(n);
+        });
     }
 
     /** Stores registers, given as bits by number, that have locals. */
     void spill(int gprs, int xmmRegisters) {
         each(gpr, gprs, 1, n -> b.aload(regs).loadConstant(n).lload(gpr[n]).lastore());
-        each(
-                xmm,
-                xmmRegisters,
-                2,
-                n -> b.aload(xmms).loadConstant(n).lload(xmm[n]).lastore());
+        each(xmm, xmmRegisters, 2, n -> {
+            b.aload(xmms).loadConstant(n);
+            loadXmm(n);
+            b.lastore();
+        });
     }
 
     private static void each(int[] locals, int registers, int halves, java.util.function.IntConsumer action) {

@@ -142,7 +142,7 @@ final class Integers {
             case IMMEDIATE -> b.loadConstant(i.immediate);
             case IMMEDIATE2 -> b.loadConstant((long) i.immediate2);
             default -> {
-                code.linear(i, place).store(code.address);
+                memory.at(i, place);
                 memory.load(o.size(), place);
                 return;
             }
@@ -153,7 +153,7 @@ final class Integers {
     /** Writes {@link Code#value} to an operand. */
     private void write(Instruction i, Operand o, Place place) {
         if (o.kind() == Kind.MEMORY) {
-            code.linear(i, place).store(code.address);
+            memory.at(i, place);
             memory.store(o.size(), place);
         } else {
             writeRegister(o);
@@ -181,7 +181,7 @@ final class Integers {
     /** Reads the destination of an instruction that writes it too, to {@link Code#value}. */
     private void readDestination(Instruction i, Place place) {
         if (i.a.kind() == Kind.MEMORY) {
-            code.linear(i, place).store(code.address);
+            memory.at(i, place);
             memory.loadForWrite(i.a.size(), place);
         } else {
             read(i, i.a, place);
@@ -565,15 +565,14 @@ final class Integers {
 
     /** Pushes {@link Code#value}. */
     void pushValue(Place place) {
-        int rsp = code.gpr[Cpu.RSP];
-        b.lload(rsp).loadConstant(8L).lsub().lstore(code.address);
+        memory.at(Cpu.RSP, -8);
         memory.store(8, place);
-        b.lload(code.address).lstore(rsp);
+        b.lload(code.address).lstore(code.gpr[Cpu.RSP]);
     }
 
     /** Loads the top of the stack to {@link Code#value}, but leaves it there. */
     void peek(Place place) {
-        b.lload(code.gpr[Cpu.RSP]).lstore(code.address);
+        memory.at(Cpu.RSP, 0);
         memory.load(8, place);
     }
 
@@ -587,7 +586,7 @@ final class Integers {
     }
 
     private void leave(Place place) {
-        b.lload(code.gpr[Cpu.RBP]).lstore(code.address);
+        memory.at(Cpu.RBP, 0);
         memory.load(8, place);
         b.lload(code.gpr[Cpu.RBP]).loadConstant(8L).ladd().lstore(code.gpr[Cpu.RSP]);
         b.lload(code.value).lstore(code.gpr[Cpu.RBP]);

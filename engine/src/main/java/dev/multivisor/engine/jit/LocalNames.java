@@ -1,5 +1,6 @@
 package dev.multivisor.engine.jit;
 
+import static java.lang.constant.ConstantDescs.CD_double;
 import static java.lang.constant.ConstantDescs.CD_int;
 import static java.lang.constant.ConstantDescs.CD_long;
 
@@ -26,9 +27,12 @@ final class LocalNames {
                 name(code, CD_long, Map.of(code.gpr[n], Disassembler.register(n, 8)));
             }
         }
-        for (int n = 0; n < code.xmm.length; n++) {
-            if (code.xmm[n] >= 0) {
-                name(code, CD_long, Map.of(code.xmm[n], "xmm" + n / 2 + (n % 2 == 0 ? "low" : "high")));
+        for (int n = 0; n < 32; n++) {
+            if (code.xmm(n) >= 0) {
+                name(
+                        code,
+                        code.isDouble(n) ? CD_double : CD_long,
+                        Map.of(code.xmm(n), "xmm" + n / 2 + (n % 2 == 0 ? "low" : "high")));
             }
         }
     }

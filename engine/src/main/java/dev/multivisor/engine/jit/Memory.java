@@ -3,6 +3,7 @@ package dev.multivisor.engine.jit;
 import static java.lang.constant.ConstantDescs.CD_long;
 import static java.lang.constant.ConstantDescs.CD_void;
 
+import dev.multivisor.engine.isa.Instruction;
 import dev.multivisor.engine.mmu.FastAccess;
 import dev.multivisor.engine.mmu.Mmu;
 import java.lang.classfile.CodeBuilder;
@@ -14,7 +15,7 @@ import java.lang.invoke.VarHandle;
  * anything else compiled code is left, and the interpreter executes the instruction. A call to come back from in its place
  * would make HotSpot keep in memory what is in registers now, and compile many times as much.
  *
- * <p>The calls are of methods small enough (MaxInlineSize) for HotSpot's optimizing compiler to put them in line however
+ * <p>The last page of a site is in locals: {@link Sites}. The calls are of methods small enough (MaxInlineSize) for HotSpot's optimizing compiler to put them in line however
  * often they are executed, and use too much of a stack (C1InlineStackLimit, as the launcher sets it) for its quick one,
  * which gave up some regions when it did.
  *
@@ -28,22 +29,41 @@ final class Memory {
     private final CodeBuilder b;
     private final boolean ordered;
 
+    /** Of the address. */
+    private Sites.Pair pair;
+
     Memory(Code code, boolean ordered) {
         this.code = code;
         b = code.b;
         this.ordered = ordered;
     }
 
+    /** What follows is at the address of an instruction's memory operand. */
+    void at(Instruction i, Place place) {
+        code.linear(i, place).store(code.address);
+        pair = code.sites.of(i);
+    }
+
+    /** What follows is where a register points, or so many bytes from there. */
+    void at(int register, long further) {
+        b.lload(code.gpr[register]);
+        if (further != 0) {
+            b.loadConstant(further).ladd();
+        }
+        b.lstore(code.address);
+        pair = code.sites.of(register);
+    }
+
     /** Loads some bytes, zero-extended, to {@link Code#value}. */
     void load(int size, Place place) {
-        find("readable", size, place);
+        find("readable", pair.load(), size, place);
         get(size, 0, code.value);
         acquire();
     }
 
     /** Loads two quadwords, one after the other, to {@link Code#x} and {@link Code#y}. */
     void loadPair(Place place) {
-        find("readable", 16, place);
+        find("readable", pair.load(), 16, place);
         get(8, 0, code.x);
         get(8, 8, code.y);
         acquire();
@@ -51,7 +71,7 @@ final class Memory {
 
     /** Loads some bytes that {@link #storeBack} writes next, to {@link Code#value}. */
     void loadForWrite(int size, Place place) {
-        find("writable", size, place);
+        find("writable", pair.store(), size, place);
         get(size, 0, code.value);
         acquire();
     }
@@ -64,29 +84,28 @@ final class Memory {
 
     /** Stores the low bytes of {@link Code#value}. Nothing of the instruction may be done yet. */
     void store(int size, Place place) {
-        find("writable", size, place);
+        find("writable", pair.store(), size, place);
         release();
         put(size, 0, code.value);
     }
 
-    /** Stores two quadwords, given as locals, one after the other; both or none. */
-    void storePair(int low, int high, Place place) {
-        find("writable", 16, place);
+    /** Stores two quadwords, {@link Code#x} and {@link Code#y}, one after the other; both or none. */
+    void storePair(Place place) {
+        find("writable", pair.store(), 16, place);
         release();
-        put(8, 0, low);
-        put(8, 8, high);
+        put(8, 0, code.x);
+        put(8, 8, code.y);
     }
 
     /** Finds out where the bytes at {@link Code#address} are in RAM. */
-    private void find(String kind, int size, Place place) {
+    private void find(String kind, Sites.Site site, int size, Place place) {
         code.at(place);
-        b.aload(code.tags).lload(code.address).lload(code.address);
-        if (size != 1) {
-            b.loadConstant(size - 1L).ladd();
-        }
-        b.loadConstant(Mmu.PAGES).land();
-        b.invokestatic(FAST, kind, Code.type(CD_long, Code.LONGS, CD_long, CD_long));
-        b.lstore(code.offset);
+        b.aload(code.tags).lload(code.address).loadConstant(size - 1L);
+        b.lload(site.page()).lload(site.addend());
+        b.invokestatic(FAST, kind, Code.type(CD_long, Code.LONGS, CD_long, CD_long, CD_long, CD_long));
+        b.lstore(site.addend());
+        b.lload(code.address).loadConstant(Mmu.PAGES).land().lstore(site.page());
+        b.lload(code.address).lload(site.addend()).ladd().lstore(code.offset);
     }
 
     private void get(int size, long further, int local) {

@@ -46,6 +46,7 @@ final class RegionEmitter {
 
     private final List<CodePart> parts;
     private final boolean ordered;
+    private final List<Instruction> instructions;
     private final Usage usage;
     private final Map<Long, Integer> numbers = new HashMap<>();
     private final List<Instruction> handled = new ArrayList<>();
@@ -74,8 +75,9 @@ final class RegionEmitter {
     RegionEmitter(List<CodePart> parts, boolean ordered) {
         this.parts = parts;
         this.ordered = ordered;
-        usage = new Usage(
-                parts.stream().flatMap(part -> part.instructions().stream()).toList());
+        instructions =
+                parts.stream().flatMap(part -> part.instructions().stream()).toList();
+        usage = new Usage(instructions);
         for (int n = 0; n < parts.size(); n++) {
             numbers.put(parts.get(n).offset(), n);
         }
@@ -118,7 +120,7 @@ final class RegionEmitter {
         handled.clear();
         exitLabels.clear();
         exits = 0;
-        code = new Code(b, usage);
+        code = new Code(b, usage, instructions);
         flags = new Conditions(code);
         Memory memory = new Memory(code, ordered);
         integers = new Integers(code, memory, flags);
@@ -134,7 +136,7 @@ final class RegionEmitter {
         b.iload(code.budget).ifgt(budgeted);
         b.labelBinding(nothing).loadConstant(CompiledCode.LEFT).ireturn();
         b.labelBinding(budgeted);
-        if (parts.stream().flatMap(part -> part.instructions().stream()).anyMatch(Vectors::emits)) {
+        if (instructions.stream().anyMatch(Vectors::emits)) {
             vectors.requireAvailable(nothing);
         }
         code.enter();
@@ -251,7 +253,7 @@ final class RegionEmitter {
         b.invokestatic(DISPATCH, "execute", Code.type(CD_void, Code.CPU, INSTRUCTION));
         handled.add(i);
         code.reload(gprs, xmms);
-        code.reloadTags();
+        code.forgetPages();
         flags.reload();
         Label stay = b.newLabel();
         b.aload(code.cpu).getfield(Code.CPU, "leave", ConstantDescs.CD_boolean).ifeq(stay);

@@ -15,7 +15,7 @@ import java.util.List;
 final class Usage {
     private static final int ALL = 0xffff;
 
-    private int gprs, dirtyGprs, xmms, dirtyXmms;
+    private int gprs, dirtyGprs, xmms, dirtyXmms, doubles;
 
     Usage(List<Instruction> instructions) {
         instructions.forEach(this::add);
@@ -27,6 +27,11 @@ final class Usage {
 
     boolean usesXmm(int register) {
         return (xmms >>> register & 1) != 0;
+    }
+
+    /** Whether the lower half is computed with as a number of double precision. */
+    boolean isDouble(int register) {
+        return (doubles >>> register & 1) != 0;
     }
 
     int dirtyGprs() {
@@ -62,6 +67,7 @@ final class Usage {
         } else if (o.kind() == Kind.XMM && Vectors.emits(i)) {
             xmms |= bit(o.register());
             dirtyXmms |= written ? bit(o.register()) : 0;
+            doubles |= Vectors.computesDoubles(i) ? bit(o.register()) : 0;
         }
     }
 

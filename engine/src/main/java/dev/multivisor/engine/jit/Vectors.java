@@ -1,5 +1,6 @@
 package dev.multivisor.engine.jit;
 
+import static java.lang.constant.ConstantDescs.CD_double;
 import static java.lang.constant.ConstantDescs.CD_int;
 import static java.lang.constant.ConstantDescs.CD_long;
 import static java.lang.constant.ConstantDescs.CD_void;
@@ -35,6 +36,14 @@ final class Vectors {
         this.code = code;
         b = code.b;
         this.memory = memory;
+    }
+
+    /** Whether an instruction computes with the lower halves of XMM registers as numbers of double precision. */
+    static boolean computesDoubles(Instruction i) {
+        return switch (i.op) {
+            case ADDSD, SUBSD, MULSD, DIVSD, SQRTSD -> true;
+            default -> false;
+        };
     }
 
     /** Whether an instruction is emitted here; if not, its handler is called. */
@@ -118,16 +127,25 @@ final class Vectors {
             case MOVQ, MOVD -> moveInteger(i, place);
             case MOVLPS, MOVLPD -> moveHalf(i, place, 0);
             case MOVHPS, MOVHPD -> moveHalf(i, place, 1);
-            case MOVHLPS -> b.lload(high(i.b)).lstore(low(i.a));
-            case MOVLHPS -> b.lload(low(i.b)).lstore(high(i.a));
+            case MOVHLPS -> {
+                get(high(i.b));
+                set(low(i.a));
+            }
+            case MOVLHPS -> {
+                get(low(i.b));
+                set(high(i.a));
+            }
             case PUNPCKLQDQ, UNPCKLPD -> {
                 source(i, place);
-                b.lload(code.x).lstore(high(i.a));
+                b.lload(code.x);
+                set(high(i.a));
             }
             case PUNPCKHQDQ, UNPCKHPD -> {
                 source(i, place);
-                b.lload(high(i.a)).lstore(low(i.a));
-                b.lload(code.y).lstore(high(i.a));
+                get(high(i.a));
+                set(low(i.a));
+                b.lload(code.y);
+                set(high(i.a));
             }
             case PSHUFD -> shuffle(i, place);
             case PSLLW, PSLLD, PSLLQ, PSRLW, PSRLD, PSRLQ -> {
@@ -151,21 +169,48 @@ final class Vectors {
         }
     }
 
+    /** Loads a half of a register. */
+    private CodeBuilder get(int half) {
+        code.loadXmm(half);
+        return b;
+    }
+
+    private void set(int half) {
+        code.storeXmm(half);
+    }
+
+    /** Stores the long on the stack to the lower half of a register; the upper one becomes 0. */
+    private void setLow(Operand o) {
+        set(low(o));
+        b.lconst_0();
+        set(high(o));
+    }
+
+    /** Stores {@link Code#x} and {@link Code#y} to a register. */
+    private void setPair(Operand o) {
+        b.lload(code.x);
+        set(low(o));
+        b.lload(code.y);
+        set(high(o));
+    }
+
+    /** The number of a half of a register. */
     private int low(Operand o) {
-        return code.xmm[o.register() << 1];
+        return o.register() << 1;
     }
 
     private int high(Operand o) {
-        return code.xmm[(o.register() << 1) + 1];
+        return (o.register() << 1) + 1;
     }
 
     /** The second operand, to {@link Code#x} and {@link Code#y}. */
     private void source(Instruction i, Place place) {
         if (i.b.kind() == Kind.XMM) {
-            b.lload(low(i.b)).lstore(code.x).lload(high(i.b)).lstore(code.y);
+            get(low(i.b)).lstore(code.x);
+            get(high(i.b)).lstore(code.y);
             return;
         }
-        code.linear(i, place).store(code.address);
+        memory.at(i, place);
         if (i.form.has(Form.Attribute.ALIGNED)) {
             checkAligned(place);
         }
@@ -188,24 +233,26 @@ final class Vectors {
     private void moveAll(Instruction i, Place place) {
         if (i.a.kind() == Kind.XMM) {
             source(i, place);
-            b.lload(code.x).lstore(low(i.a)).lload(code.y).lstore(high(i.a));
+            setPair(i.a);
             return;
         }
-        code.linear(i, place).store(code.address);
+        memory.at(i, place);
         if (i.form.has(Form.Attribute.ALIGNED)) {
             checkAligned(place);
         }
-        memory.storePair(low(i.b), high(i.b), place);
+        get(low(i.b)).lstore(code.x);
+        get(high(i.b)).lstore(code.y);
+        memory.storePair(place);
     }
 
     private void load(Instruction i, int size, Place place) {
-        code.linear(i, place).store(code.address);
+        memory.at(i, place);
         memory.load(size, place);
     }
 
-    private void store(Instruction i, int local, int size, Place place) {
-        b.lload(local).lstore(code.value);
-        code.linear(i, place).store(code.address);
+    private void store(Instruction i, int half, int size, Place place) {
+        get(half).lstore(code.value);
+        memory.at(i, place);
         memory.store(size, place);
     }
 
@@ -215,9 +262,10 @@ final class Vectors {
             store(i, low(i.b), size, place);
         } else if (i.b.kind() == Kind.MEMORY) {
             load(i, size, place);
-            b.lload(code.value).lstore(low(i.a)).lconst_0().lstore(high(i.a));
+            b.lload(code.value);
+            setLow(i.a);
         } else {
-            b.lload(low(i.b)).lstore(code.value);
+            get(low(i.b)).lstore(code.value);
             writeScalar(i.a, size);
         }
     }
@@ -225,7 +273,7 @@ final class Vectors {
     /** Writes {@link Code#value} to the lowest element of a register. */
     private void writeScalar(Operand o, int size) {
         if (size == 4) {
-            b.lload(low(o))
+            get(low(o))
                     .loadConstant(~LOW)
                     .land()
                     .lload(code.value)
@@ -235,7 +283,7 @@ final class Vectors {
         } else {
             b.lload(code.value);
         }
-        b.lstore(low(o));
+        set(low(o));
     }
 
     /** MOVQ and MOVD: the rest of an XMM register becomes zero, and of a general one. */
@@ -249,12 +297,12 @@ final class Vectors {
         switch (i.b.kind()) {
             case MEMORY -> load(i, size, place);
             case GPR -> b.lload(code.gpr[i.b.register()]).lstore(code.value);
-            default -> b.lload(low(i.b)).lstore(code.value);
+            default -> get(low(i.b)).lstore(code.value);
         }
         b.lload(code.value);
         code.zeroExtend(size);
         if (i.a.kind() == Kind.XMM) {
-            b.lstore(low(i.a)).lconst_0().lstore(high(i.a));
+            setLow(i.a);
         } else {
             b.lstore(code.gpr[i.a.register()]);
         }
@@ -262,10 +310,11 @@ final class Vectors {
 
     private void moveHalf(Instruction i, Place place, int half) {
         if (i.a.kind() == Kind.MEMORY) {
-            store(i, code.xmm[(i.b.register() << 1) + half], 8, place);
+            store(i, low(i.b) + half, 8, place);
         } else {
             load(i, 8, place);
-            b.lload(code.value).lstore(code.xmm[(i.a.register() << 1) + half]);
+            b.lload(code.value);
+            set(low(i.a) + half);
         }
     }
 
@@ -274,10 +323,12 @@ final class Vectors {
         int order = (int) i.immediate;
         doubleword(order);
         doubleword(order >>> 2);
-        b.bipush(32).lshl().lor().lstore(low(i.a));
+        b.bipush(32).lshl().lor();
+        set(low(i.a));
         doubleword(order >>> 4);
         doubleword(order >>> 6);
-        b.bipush(32).lshl().lor().lstore(high(i.a));
+        b.bipush(32).lshl().lor();
+        set(high(i.a));
     }
 
     /** One of the four of {@link Code#x} and {@link Code#y}, zero-extended on the stack. */
@@ -293,7 +344,7 @@ final class Vectors {
     // ---- Integers ----
 
     private void logical(Instruction i, int target, int source) {
-        b.lload(target);
+        get(target);
         switch (i.op) {
             case PAND, ANDPS, ANDPD -> b.lload(source).land();
             case PANDN, ANDNPS, ANDNPD ->
@@ -301,13 +352,13 @@ final class Vectors {
             case POR, ORPS, ORPD -> b.lload(source).lor();
             default -> b.lload(source).lxor();
         }
-        b.lstore(target);
+        set(target);
     }
 
     private void lane(Lane lane, int target, int source) {
-        b.lload(target).lload(source).loadConstant(lane.signs);
-        b.invokestatic(LANES, lane.function, Code.type(CD_long, CD_long, CD_long, CD_long))
-                .lstore(target);
+        get(target).lload(source).loadConstant(lane.signs);
+        b.invokestatic(LANES, lane.function, Code.type(CD_long, CD_long, CD_long, CD_long));
+        set(target);
     }
 
     private void shift(Instruction i, int target) {
@@ -318,7 +369,8 @@ final class Vectors {
         };
         int count = (int) i.immediate & 255;
         if (count >= width) {
-            b.lconst_0().lstore(target);
+            b.lconst_0();
+            set(target);
             return;
         }
         boolean left = switch (i.op) {
@@ -332,13 +384,14 @@ final class Vectors {
             case 32 -> lane * 0x0000000100000001L;
             default -> lane;
         };
-        b.lload(target).loadConstant(count);
+        get(target).loadConstant(count);
         if (left) {
             b.lshl();
         } else {
             b.lushr();
         }
-        b.loadConstant(mask).land().lstore(target);
+        b.loadConstant(mask).land();
+        set(target);
     }
 
     // ---- Floating point ----
@@ -354,20 +407,16 @@ final class Vectors {
                 result64(function, root, high(i.a), code.y);
                 b.lstore(code.y);
                 commit(place);
-                b.lload(code.x).lstore(low(i.a)).lload(code.y).lstore(high(i.a));
+                setPair(i.a);
             }
             case ADDSD, SUBSD, MULSD, DIVSD, SQRTSD -> {
-                scalar(i, 8, place);
-                result64(function, root, low(i.a), code.x);
-                b.lstore(code.value);
-                commit(place);
-                writeScalar(i.a, 8);
+                scalarDouble(i, function, root, place);
             }
             default -> {
-                scalar(i, 4, place);
+                scalarSingle(i, place);
                 b.aload(code.cpu);
                 if (!root) {
-                    b.lload(low(i.a)).l2i();
+                    get(low(i.a)).l2i();
                 }
                 b.lload(code.x).l2i();
                 b.invokestatic(
@@ -381,12 +430,37 @@ final class Vectors {
         }
     }
 
-    /** The second operand's lowest element, to {@link Code#x}. */
-    private void scalar(Instruction i, int size, Place place) {
-        if (i.b.kind() == Kind.XMM) {
-            b.lload(low(i.b)).lstore(code.x);
+    private void scalarDouble(Instruction i, String function, boolean root, Place place) {
+        boolean inMemory = i.b.kind() == Kind.MEMORY;
+        if (inMemory) {
+            load(i, 8, place);
+        }
+        code.at(place);
+        b.aload(code.cpu);
+        if (!root) {
+            code.loadDouble(low(i.a));
+        }
+        if (inMemory) {
+            b.lload(code.value);
+            code.toDouble();
         } else {
-            load(i, size, place);
+            code.loadDouble(low(i.b));
+        }
+        b.invokestatic(
+                FLOATS,
+                function,
+                root
+                        ? Code.type(CD_double, Code.CPU, CD_double)
+                        : Code.type(CD_double, Code.CPU, CD_double, CD_double));
+        code.storeDouble(low(i.a));
+    }
+
+    /** The second operand's lowest element, to {@link Code#x}. */
+    private void scalarSingle(Instruction i, Place place) {
+        if (i.b.kind() == Kind.XMM) {
+            get(low(i.b)).lstore(code.x);
+        } else {
+            load(i, 4, place);
             b.lload(code.value).lstore(code.x);
         }
     }
@@ -394,7 +468,7 @@ final class Vectors {
     private void result64(String function, boolean root, int target, int source) {
         b.aload(code.cpu);
         if (!root) {
-            b.lload(target);
+            get(target);
         }
         b.lload(source);
         b.invokestatic(

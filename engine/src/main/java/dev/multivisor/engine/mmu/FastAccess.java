@@ -12,29 +12,29 @@ public final class FastAccess {
     private FastAccess() {}
 
     /**
-     * The offset in RAM of a load.
+     * What to add to the linear address of a load to get its offset in RAM. An access that crosses a boundary of its own
+     * size is looked up in the TLB every time: it may cross one of pages.
      *
-     * @param page the page of the last byte
+     * @param further bytes after the first, 0, 1, 3, 7 or 15
+     * @param page the page found last, and what it was for it
      * @throws Leave where the access cannot be quick
      */
-    public static long readable(long[] tags, long linear, long page) {
-        int i = Tlb.index(linear);
-        // Before the comparison: the processor need not wait for one to begin the other.
-        long offset = linear + tags[i + Tlb.ADDEND];
-        if (tags[i] != page) {
-            throw Leave.NOW;
-        }
-        return offset;
+    public static long readable(long[] tags, long linear, long further, long page, long addend) {
+        return (linear & (Mmu.PAGES | further)) == page ? addend : find(tags, Tlb.READ, linear, further);
     }
 
-    /** The offset in RAM of a store, as {@link #readable}: nobody watches the page. */
-    public static long writable(long[] tags, long linear, long page) {
+    /** The same for a store: nobody watches the page. */
+    public static long writable(long[] tags, long linear, long further, long page, long addend) {
+        return (linear & (Mmu.PAGES | further)) == page ? addend : find(tags, Tlb.WRITE, linear, further);
+    }
+
+    private static long find(long[] tags, int kind, long linear, long further) {
         int i = Tlb.index(linear);
-        long offset = linear + tags[i + Tlb.ADDEND];
-        if (tags[i + Tlb.WRITE] != page) {
+        // The last byte's page, with the first byte's entry.
+        if (tags[i + kind] != (linear + further & Mmu.PAGES)) {
             throw Leave.NOW;
         }
-        return offset;
+        return tags[i + Tlb.ADDEND];
     }
 
     /** Loads a byte, zero-extended. */

@@ -36,6 +36,11 @@ public final class Mxcsr {
         return (cpu.mxcsr & MODE) == ORDINARY_MODE;
     }
 
+    /** The same, with precision lost before. */
+    static boolean precise(Cpu cpu) {
+        return (cpu.mxcsr & (MODE | PE)) == (ORDINARY_MODE | PE);
+    }
+
     /**
      * Moves the exceptions that the current instruction found to MXCSR.
      *
