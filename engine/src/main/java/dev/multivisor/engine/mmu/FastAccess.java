@@ -6,7 +6,8 @@ import java.lang.foreign.ValueLayout;
 
 /**
  * The quick half of {@link Mmu}'s accesses, for compiled code, which leaves the other half to the interpreter: so there is
- * no call in its loops, and HotSpot keeps what they use in registers. The tags are {@link Mmu#tags()}.
+ * no call in its loops, and HotSpot keeps what they use in registers: as long as each method here is small enough to be put
+ * in line wherever it is called, however seldom (35 bytes of bytecode, MaxInlineSize). The tags are {@link Mmu#tags()}.
  */
 public final class FastAccess {
     private FastAccess() {}
@@ -20,21 +21,27 @@ public final class FastAccess {
      * @throws Leave where the access cannot be quick
      */
     public static long readable(long[] tags, long linear, long further, long page, long addend) {
-        return (linear & (Mmu.PAGES | further)) == page ? addend : find(tags, Tlb.READ, linear, further);
+        return (linear & (Mmu.PAGES | further)) == page ? addend : addend(tags, Tlb.index(linear), linear + further);
     }
 
     /** The same for a store: nobody watches the page. */
     public static long writable(long[] tags, long linear, long further, long page, long addend) {
-        return (linear & (Mmu.PAGES | further)) == page ? addend : find(tags, Tlb.WRITE, linear, further);
+        return (linear & (Mmu.PAGES | further)) == page
+                ? addend
+                : addend(tags, Tlb.index(linear) + Tlb.WRITE, linear + further);
     }
 
-    private static long find(long[] tags, int kind, long linear, long further) {
-        int i = Tlb.index(linear);
-        // The last byte's page, with the first byte's entry.
-        if (tags[i + kind] != (linear + further & Mmu.PAGES)) {
+    /**
+     * What the TLB has.
+     *
+     * @param tag where the tag of the first byte's page is
+     * @param last the address of the last byte
+     */
+    private static long addend(long[] tags, int tag, long last) {
+        if (tags[tag] != (last & Mmu.PAGES)) {
             throw Leave.NOW;
         }
-        return tags[i + Tlb.ADDEND];
+        return tags[tag | Tlb.ADDEND];
     }
 
     /** Loads a byte, zero-extended. */

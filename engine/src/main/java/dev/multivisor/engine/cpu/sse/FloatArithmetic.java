@@ -260,31 +260,31 @@ public final class FloatArithmetic {
     /** ADDSD. Sets MXCSR, and raises what is not masked. */
     public static double add(Cpu cpu, double x, double y) {
         double z = x + y;
-        return exact(sumError(x, y, z), z) || rounded(cpu, x, y, z) ? z : carefulAdd(cpu, x, y);
+        return exact(sumError(x, y, z), z) ? z : inexactAdd(cpu, x, y, z);
     }
 
     /** SUBSD, as {@link #add}. */
     public static double subtract(Cpu cpu, double x, double y) {
         double z = x - y;
-        return exact(sumError(x, -y, z), z) || rounded(cpu, x, y, z) ? z : carefulSubtract(cpu, x, y);
+        return exact(sumError(x, -y, z), z) ? z : inexactSubtract(cpu, x, y, z);
     }
 
     /** MULSD, as {@link #add}. */
     public static double multiply(Cpu cpu, double x, double y) {
         double z = x * y;
-        return exactProduct(x, y, z) || rounded(cpu, x, y, z) ? z : carefulMultiply(cpu, x, y);
+        return exactProduct(x, y, z) ? z : inexactMultiply(cpu, x, y, z);
     }
 
     /** DIVSD, as {@link #add}. */
     public static double divide(Cpu cpu, double x, double y) {
         double z = x / y;
-        return exactQuotient(x, y, z) || rounded(cpu, x, y, z) ? z : carefulDivide(cpu, x, y);
+        return exactQuotient(x, y, z) ? z : inexactDivide(cpu, x, y, z);
     }
 
     /** SQRTSD, as {@link #add}. */
     public static double squareRoot(Cpu cpu, double x) {
         double z = Math.sqrt(x);
-        return exact(Math.fma(z, z, -x), x) || rounded(cpu, x, x, z) ? z : carefulSquareRoot(cpu, x);
+        return exact(Math.fma(z, z, -x), x) ? z : inexactSquareRoot(cpu, x, z);
     }
 
     /**
@@ -314,20 +314,40 @@ public final class FloatArithmetic {
         return Math.abs(x) >= Double.MIN_NORMAL;
     }
 
+    private static double inexactAdd(Cpu cpu, double x, double y, double z) {
+        return rounded(cpu, x, y, z) ? z : carefulAdd(cpu, x, y);
+    }
+
     private static double carefulAdd(Cpu cpu, double x, double y) {
         return committed(cpu, add64(cpu, Double.doubleToRawLongBits(x), Double.doubleToRawLongBits(y)));
+    }
+
+    private static double inexactSubtract(Cpu cpu, double x, double y, double z) {
+        return rounded(cpu, x, y, z) ? z : carefulSubtract(cpu, x, y);
     }
 
     private static double carefulSubtract(Cpu cpu, double x, double y) {
         return committed(cpu, subtract64(cpu, Double.doubleToRawLongBits(x), Double.doubleToRawLongBits(y)));
     }
 
+    private static double inexactMultiply(Cpu cpu, double x, double y, double z) {
+        return rounded(cpu, x, y, z) ? z : carefulMultiply(cpu, x, y);
+    }
+
     private static double carefulMultiply(Cpu cpu, double x, double y) {
         return committed(cpu, multiply64(cpu, Double.doubleToRawLongBits(x), Double.doubleToRawLongBits(y)));
     }
 
+    private static double inexactDivide(Cpu cpu, double x, double y, double z) {
+        return rounded(cpu, x, y, z) ? z : carefulDivide(cpu, x, y);
+    }
+
     private static double carefulDivide(Cpu cpu, double x, double y) {
         return committed(cpu, divide64(cpu, Double.doubleToRawLongBits(x), Double.doubleToRawLongBits(y)));
+    }
+
+    private static double inexactSquareRoot(Cpu cpu, double x, double z) {
+        return rounded(cpu, x, x, z) ? z : carefulSquareRoot(cpu, x);
     }
 
     private static double carefulSquareRoot(Cpu cpu, double x) {
