@@ -320,10 +320,10 @@ final class Code {
         constant(LazyFlags.RAW).b.istore(kind);
     }
 
-    /** Stores everything and how far it came. RIP is on the stack; {@code extra} instructions are in {@link #at}. */
+    /** Stores all but general registers, and how far it came. RIP is on the stack; {@code extra} instructions are in {@link #at}. */
     void writeBack(Usage usage, boolean fault) {
         b.lstore(rip);
-        spill(usage.dirtyGprs(), usage.dirtyXmms());
+        spill(0, usage.dirtyXmms());
         b.aload(regs).loadConstant(Cpu.RIP).lload(rip).lastore();
         spillFlags();
         b.aload(cpu).dup().getfield(CPU, "instructions", CD_long);

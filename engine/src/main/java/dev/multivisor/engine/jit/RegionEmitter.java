@@ -26,9 +26,10 @@ import java.util.Set;
 
 /**
  * Emits a region as one method of a class: a guest block is a label, a jump within the region is a jump. Guest
- * registers are loaded into locals at the entry and stored at the common exit, flags likewise; an exception's handler
- * does the same, so that the state is precise wherever it arises. The budget and the vCPU's attention are looked at
- * where a jump goes back.
+ * registers are loaded into locals at the entry. General registers are stored wherever compiled code may be left, so that
+ * the many ways out have nothing to bring along; XMM registers and flags are stored at the common exit, and by the handler
+ * of exceptions. So the state is precise wherever one arises. The budget and the vCPU's attention are looked at where a
+ * jump goes back.
  */
 final class RegionEmitter {
     private static final ClassDesc CONTROL = Code.desc(ControlInstructions.class);
@@ -68,6 +69,9 @@ final class RegionEmitter {
 
     /** Instructions emitted so far. */
     private int emitted;
+
+    /** General registers, as bits by number, that were written since they were stored last. */
+    private int written;
 
     /** How many ways lead to a block, besides falling into it from the one emitted before. */
     private int[] entries;
@@ -221,8 +225,12 @@ final class RegionEmitter {
             Place place = new Place((int) offset, (int) offset + i.length, done);
             done++;
             if (done == count && part.endsInJump()) {
+                keep();
                 jump(number, part, i, place);
                 return;
+            }
+            if (mayLeave(i)) {
+                keep();
             }
             if (Integers.emits(i)) {
                 integers.emit(i, place);
@@ -231,10 +239,26 @@ final class RegionEmitter {
             } else {
                 handle(i, place);
             }
+            written |= Usage.writtenGprs(i);
             offset += i.length;
         }
+        keep();
         code.done(count);
         goTo(number, part.end());
+    }
+
+    /** Whether an instruction may leave compiled code before it is done. */
+    private static boolean mayLeave(Instruction i) {
+        return i.memory() || Usage.usesStack(i) || !Integers.emits(i);
+    }
+
+    /**
+     * Stores the general registers written since the last time, wherever compiled code may be left next. If the exits did,
+     * HotSpot would have to keep all of them for each, and took longer for it.
+     */
+    private void keep() {
+        code.spill(written, 0);
+        written = 0;
     }
 
     /** Has an instruction executed by the interpreter's handler. */
@@ -242,7 +266,7 @@ final class RegionEmitter {
         int gprs = Usage.touchedGprs(i);
         int xmms = Usage.touchedXmms(i);
         code.at(place);
-        code.spill(gprs & usage.dirtyGprs(), xmms & usage.dirtyXmms());
+        code.spill(0, xmms & usage.dirtyXmms());
         code.spillFlags();
         b.aload(code.regs).loadConstant(Cpu.RIP);
         code.linear(place.offset());
@@ -352,10 +376,12 @@ final class RegionEmitter {
                 code.linear(place.next()).store(code.value);
                 if (direct) {
                     integers.pushValue(place);
+                    keepStackPointer();
                     code.done(count);
                     goTo(number, target);
                 } else {
                     integers.pushValue(place);
+                    keepStackPointer();
                     b.lload(code.x).lstore(code.value);
                     indirect(number, part.targets(), place, () -> {});
                 }
@@ -367,6 +393,10 @@ final class RegionEmitter {
                 indirect(number, List.copyOf(targets), place, integers::drop);
             }
         }
+    }
+
+    private void keepStackPointer() {
+        code.spill(1 << Cpu.RSP, 0);
     }
 
     private void checkCanonical(Place place) {
@@ -394,6 +424,7 @@ final class RegionEmitter {
     private void indirect(int from, List<Long> targets, Place place, Runnable rest) {
         checkCanonical(place);
         rest.run();
+        keepStackPointer();
         code.done(place.done() + 1);
         List<Long> inside = targets.stream().filter(numbers::containsKey).toList();
         Label outside = b.newLabel();

@@ -9,8 +9,8 @@ import dev.multivisor.engine.isa.Operand.Kind;
 import java.util.List;
 
 /**
- * Which guest registers a region uses: those get locals; and which it may write: those are stored at an exit. Registers
- * are bits by number.
+ * Which guest registers a region uses: those get locals; and which it may write: those are stored. Registers are bits by
+ * number.
  */
 final class Usage {
     private static final int ALL = 0xffff;
@@ -32,10 +32,6 @@ final class Usage {
     /** Whether the lower half is computed with as a number of double precision. */
     boolean isDouble(int register) {
         return (doubles >>> register & 1) != 0;
-    }
-
-    int dirtyGprs() {
-        return dirtyGprs;
     }
 
     int dirtyXmms() {
@@ -81,6 +77,19 @@ final class Usage {
         };
         gprs |= written;
         dirtyGprs |= written;
+    }
+
+    /** General registers, given as bits, that an instruction may write that is emitted in line. */
+    static int writtenGprs(Instruction i) {
+        return Integers.emits(i) || Vectors.emits(i) ? new Usage(List.of(i)).dirtyGprs : 0;
+    }
+
+    /** Whether an instruction pushes or pops. */
+    static boolean usesStack(Instruction i) {
+        return switch (i.op) {
+            case PUSH, POP, CALL, RET, LEAVE -> true;
+            default -> false;
+        };
     }
 
     /** General registers, given as bits, that an instruction's handler may read or write. */
