@@ -70,16 +70,20 @@ have_qemu() {
     command -v "$qemu" >/dev/null
 }
 
+# MiB of the guest.
+memory=512
+
 command_line='console=ttyS0 quiet panic=-1'
 
 start_multivisor() {
-    exec "$root/multivisor" run --kernel "$kernel" --initrd "$initramfs" --memory 512M --no-reboot --statistics \
+    exec "$root/multivisor" run --kernel "$kernel" --initrd "$initramfs" --memory "${memory}M" --no-reboot --statistics \
         --append "quiet $1" ${MULTIVISOR_BENCH_OPTIONS:-}
 }
 
 start_qemu() {
-    exec "$qemu" -M microvm -accel tcg -cpu max -m 512 -nodefaults -no-user-config -display none -serial stdio \
-        -no-reboot -name bench,debug-threads=on -kernel "$elf" -initrd "$initramfs" -append "$command_line $1"
+    exec "$qemu" -M microvm -accel tcg -cpu "${QEMU_CPU:-max}" -m "$memory" -nodefaults -no-user-config -display none \
+        -serial stdio -no-reboot -name bench,debug-threads=on -kernel "$elf" -initrd "$initramfs" \
+        -append "$command_line $1"
 }
 
 # CPU time of a process's vCPU thread in nanoseconds (Linux, Documentation/scheduler/sched-stats.rst) into $vcpu_time,
@@ -107,20 +111,22 @@ read_times() {
     fi
 }
 
-# Seconds without a line of output after which a run has hung.
+# Seconds without a line of output after which a run has hung: at first, and later.
 patience=300
+first_patience=100
 
 # timed FILE COMMAND ARGUMENT...: runs it, and writes each line of output to FILE with microseconds since the start,
 # nanoseconds of the vCPU thread and ticks of the process before it.
 timed() {
-    local file=$1 pid start now line
+    local file=$1 pid start now line wait=$first_patience
     shift
     vcpu_thread=
     start=${EPOCHREALTIME/[.,]/}
     exec 3< <("$@" </dev/null 2>&1)
     pid=$!
     printf '# load %s\n' "$(cut -d' ' -f1-3 /proc/loadavg)" >"$file"
-    while IFS= read -r -t "$patience" line <&3; do
+    while IFS= read -r -t "$wait" line <&3; do
+        wait=$patience
         now=${EPOCHREALTIME/[.,]/}
         read_times "$pid"
         printf '%d %d %d %s\n' $((now - start)) "$vcpu_time" "$process_time" "${line%$'\r'}" >>"$file"
