@@ -24,7 +24,7 @@ prepare_programs() {
     gzip=$(installed gzip gzip)
     sha256sum=$(installed sha256sum coreutils)
     openssl=$(installed openssl openssl)
-    python=$(installed python3 python3-minimal)
+    python=$(installed python3 python3)
     gcc=$(installed gcc gcc)
     cc1=$("$gcc" -print-prog-name=cc1)
     rm -rf "$tree"
@@ -41,7 +41,8 @@ print(*[m.__file__ for m in sys.modules.values() if getattr(m, "__file__", None)
             done
         done
     cp "$bench/src/guest/programs" "$bench/src/guest/programs.py" "$tree/bench/"
-    cp "$cc1" "$tree/bench/input.bin"
+    # The same place on the host and in the guest.
+    ln -s "$cc1" "$tree/bench/input.bin"
     gcc -E -P "$bench/src/guest/compute.c" >"$tree/bench/input.c"
     (cd "$tree" && find . -mindepth 1 | sort | "$folder/busybox" cpio -o -H newc --quiet) >"$target/programs.cpio" \
         || fail "the initramfs cannot be written"
