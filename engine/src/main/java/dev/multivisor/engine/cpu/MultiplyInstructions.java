@@ -175,7 +175,7 @@ final class MultiplyInstructions {
      * Divides 128 by 64 unsigned bits with a quotient that fits: Knuth's algorithm D with two 32-bit digits (The Art of
      * Computer Programming, vol. 2, 4.3.1).
      */
-    private static long divideLong(long high, long low, long divisor) {
+    static long divideLong(long high, long low, long divisor) {
         int shift = Long.numberOfLeadingZeros(divisor);
         long d = divisor << shift;
         long dHigh = d >>> 32;

@@ -56,6 +56,26 @@ final class Conditions {
         known = LazyFlags.RAW;
     }
 
+    /** The words become {@link LazyFlags#RAW}, for instructions that change some flags only. */
+    void raw() {
+        if (known != LazyFlags.RAW && known != LOGIC) {
+            word("aux");
+            word("result");
+            b.lstore(code.fa).lstore(code.fb);
+        }
+        set(LazyFlags.RAW);
+    }
+
+    private void word(String function) {
+        if (known == UNKNOWN) {
+            b.iload(code.kind);
+        } else {
+            b.loadConstant(known);
+        }
+        b.lload(code.fa).lload(code.fb);
+        b.invokestatic(Code.FLAGS, function, Code.type(CD_long, CD_int, CD_long, CD_long));
+    }
+
     private boolean operands(int kind) {
         return known >= LazyFlags.ADD && (known & ~3) == kind;
     }
@@ -108,6 +128,8 @@ final class Conditions {
         } else if (test == SIGN && known > LazyFlags.RAW) {
             result();
             compareZero(false, negated, target, size());
+        } else if (test == NOT_ABOVE && known == LazyFlags.RAW) {
+            notAbove(negated, target);
         } else if (test == BELOW && known != UNKNOWN) {
             carry();
             b.l2i();
@@ -117,6 +139,15 @@ final class Conditions {
             b.invokestatic(Code.FLAGS, "holds", Code.type(CD_boolean, CD_int, CD_int, CD_long, CD_long));
             b.ifne(target);
         }
+    }
+
+    /** CF or ZF of {@link LazyFlags#RAW}. */
+    private void notAbove(boolean negated, Label target) {
+        Label above = b.newLabel();
+        b.lload(code.fb).lconst_0().lcmp().iflt(negated ? above : target);
+        b.lload(code.fa).lconst_0().lcmp();
+        branchZero(negated, target);
+        b.labelBinding(above);
     }
 
     /** An int that is not zero if it is to be taken. */

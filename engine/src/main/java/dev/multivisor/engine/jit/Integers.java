@@ -23,16 +23,25 @@ final class Integers {
     private final CodeBuilder b;
     private final Memory memory;
     private final Conditions flags;
+    private final Bits bits;
+    private final Locked locked;
+    private final Divisions divisions;
 
     Integers(Code code, Memory memory, Conditions flags) {
         this.code = code;
         b = code.b;
         this.memory = memory;
         this.flags = flags;
+        bits = new Bits(code, memory, flags, this);
+        locked = new Locked(code, memory, flags, this);
+        divisions = new Divisions(code, this);
     }
 
     /** Whether an instruction is emitted here; if not, its handler is called. */
     static boolean emits(Instruction i) {
+        if (Bits.emits(i) || Locked.emits(i) || Divisions.emits(i)) {
+            return true;
+        }
         if (i.has(Instruction.LOCK)) {
             return false;
         }
@@ -65,7 +74,7 @@ final class Integers {
                     SAR,
                     ROL,
                     ROR -> true;
-            case SHLD, SHRD, BT, BSWAP -> i.a.kind() == Kind.GPR && i.a.size() >= 4;
+            case BSWAP -> i.a.kind() == Kind.GPR && i.a.size() >= 4;
             case LEAVE -> i.operandSize == 8;
             case PUSH -> i.operandSize == 8 && plain(i.a);
             case POP -> i.operandSize == 8 && i.a.kind() == Kind.GPR;
@@ -83,11 +92,22 @@ final class Integers {
 
     /** Emits one for which {@link #emits} holds. */
     void emit(Instruction i, Place place) {
+        if (Bits.emits(i)) {
+            bits.emit(i, place);
+        } else if (Locked.emits(i)) {
+            locked.emit(i, place);
+        } else if (Divisions.emits(i)) {
+            divisions.emit(i, place);
+        } else {
+            emitPlain(i, place);
+        }
+    }
+
+    private void emitPlain(Instruction i, Place place) {
         switch (i.op) {
             case ADD, OR, ADC, SBB, AND, SUB, XOR, CMP, TEST -> arithmetic(i, place);
             case INC, DEC, NEG, NOT -> unary(i, place);
             case SHL, SHR, SAR, ROL, ROR -> shift(i, place);
-            case SHLD, SHRD -> doubleShift(i);
             case MOV -> {
                 read(i, i.b, place);
                 write(i, i.a, place);
@@ -114,7 +134,6 @@ final class Integers {
             case CWD -> signOfAccumulator(i);
             case XCHG -> exchange(i, place);
             case BSWAP -> byteSwap(i);
-            case BT -> bitTest(i, place);
             case BSF, BSR -> bitScan(i, place);
             case IMUL, MUL -> multiply(i, place);
             case PUSH -> push(i, place);
@@ -130,7 +149,7 @@ final class Integers {
     // ---- Operands ----
 
     /** Reads an operand to {@link Code#value}; a register with anything above its size. */
-    private void read(Instruction i, Operand o, Place place) {
+    void read(Instruction i, Operand o, Place place) {
         switch (o.kind()) {
             case GPR -> b.lload(code.gpr[o.register()]);
             case HIGH ->
@@ -161,7 +180,7 @@ final class Integers {
     }
 
     /** Writes {@link Code#value} to a register, of which the other bytes stay, but for the upper half of a doubleword. */
-    private void writeRegister(Operand o) {
+    void writeRegister(Operand o) {
         int register = code.gpr[o.register()];
         if (o.kind() == Kind.HIGH) {
             b.lload(register).loadConstant(~0xff00L).land();
@@ -179,7 +198,7 @@ final class Integers {
     }
 
     /** Reads the destination of an instruction that writes it too, to {@link Code#value}. */
-    private void readDestination(Instruction i, Place place) {
+    void readDestination(Instruction i, Place place) {
         if (i.a.kind() == Kind.MEMORY) {
             memory.at(i, place);
             memory.loadForWrite(i.a.size(), place);
@@ -189,7 +208,7 @@ final class Integers {
     }
 
     /** Writes {@link Code#value} to the destination that {@link #readDestination} has read. */
-    private void writeDestination(Instruction i) {
+    void writeDestination(Instruction i) {
         if (i.a.kind() == Kind.MEMORY) {
             memory.storeBack(i.a.size());
         } else {
@@ -346,9 +365,7 @@ final class Integers {
             case SHR -> "shr";
             case SAR -> "sar";
             case ROL -> "rol";
-            case ROR -> "ror";
-            case SHLD -> "shld";
-            default -> "shrd";
+            default -> "ror";
         };
     }
 
@@ -379,23 +396,6 @@ final class Integers {
             }
         }
         flags.set((op == Op.SHL ? LazyFlags.SHL : op == Op.SHR ? LazyFlags.SHR : LazyFlags.SAR) + log(8 - shift / 8));
-    }
-
-    private void doubleShift(Instruction i) {
-        int size = i.a.size();
-        code.spillFlags();
-        b.aload(code.cpu).lload(code.gpr[i.a.register()]);
-        b.lload(code.gpr[i.b.register()]);
-        if (i.c.kind() == Kind.GPR) {
-            b.lload(code.gpr[i.c.register()]).l2i().bipush(size == 8 ? 63 : 31).iand();
-        } else {
-            b.loadConstant((int) i.immediate & (size == 8 ? 63 : 31));
-        }
-        b.loadConstant(64 - size * 8);
-        b.invokestatic(ALU, method(i.op), Code.type(CD_long, Code.CPU, CD_long, CD_long, CD_int, CD_int));
-        b.lstore(code.value);
-        flags.reload();
-        writeDestination(i);
     }
 
     // ---- Moves and conditions ----
@@ -456,16 +456,6 @@ final class Integers {
             code.zeroExtend(4);
         }
         b.lstore(register);
-    }
-
-    /** BT of a register: CF changes, the other flags stay. */
-    private void bitTest(Instruction i, Place place) {
-        code.spillFlags();
-        read(i, i.b, place);
-        b.aload(code.cpu).lload(code.gpr[i.a.register()]);
-        b.lload(code.value).l2i().bipush(i.a.size() * 8 - 1).iand().lushr();
-        b.invokestatic(ALU, "setCarry", Code.type(java.lang.constant.ConstantDescs.CD_void, Code.CPU, CD_long));
-        flags.reload();
     }
 
     /** The destination stays when the source is zero, all of it, as processors do. */

@@ -82,6 +82,16 @@ final class Memory {
         put(size, 0, code.value);
     }
 
+    /**
+     * Stores the low bytes of a local where {@link #loadForWrite} has loaded what another local has, if it still is there.
+     * Nothing of the instruction may be done yet.
+     */
+    void replace(int expected, int local, int size) {
+        at(0);
+        b.lload(expected).lload(local);
+        b.invokestatic(FAST, "replace" + size * 8, Code.type(CD_void, Code.SEGMENT, CD_long, CD_long, CD_long));
+    }
+
     /** Stores the low bytes of {@link Code#value}. Nothing of the instruction may be done yet. */
     void store(int size, Place place) {
         find("writable", pair.store(), size, place);

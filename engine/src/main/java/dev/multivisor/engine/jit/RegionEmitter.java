@@ -128,7 +128,7 @@ final class RegionEmitter {
         flags = new Conditions(code);
         Memory memory = new Memory(code, ordered);
         integers = new Integers(code, memory, flags);
-        vectors = new Vectors(code, memory);
+        vectors = new Vectors(code, memory, flags);
         labels = parts.stream().map(part -> b.newLabel()).toArray(Label[]::new);
         countEntries();
         emitted = 0;
@@ -222,7 +222,8 @@ final class RegionEmitter {
         int count = part.instructions().size();
         for (Instruction i : part.instructions()) {
             code.line(++emitted);
-            Place place = new Place((int) offset, (int) offset + i.length, done);
+            boolean dead = DeadFlags.after(part.instructions(), done);
+            Place place = new Place((int) offset, (int) offset + i.length, done, dead);
             done++;
             if (done == count && part.endsInJump()) {
                 keep();

@@ -72,7 +72,7 @@ final class Usage {
             case PUSH, CALL, RET, POP -> 1 << Cpu.RSP;
             case LEAVE -> 1 << Cpu.RSP | 1 << Cpu.RBP;
             case MUL, IMUL, DIV, IDIV, CWD -> i.b.kind() == Kind.NONE ? 1 << Cpu.RAX | 1 << Cpu.RDX : 0;
-            case CBW -> 1 << Cpu.RAX;
+            case CBW, CMPXCHG -> 1 << Cpu.RAX;
             default -> 0;
         };
         gprs |= written;

@@ -12,6 +12,7 @@ import dev.multivisor.engine.cpu.sse.Lanes;
 import dev.multivisor.engine.cpu.sse.Mxcsr;
 import dev.multivisor.engine.isa.Form;
 import dev.multivisor.engine.isa.Instruction;
+import dev.multivisor.engine.isa.Op;
 import dev.multivisor.engine.isa.Operand;
 import dev.multivisor.engine.isa.Operand.Kind;
 import java.lang.classfile.CodeBuilder;
@@ -32,10 +33,15 @@ final class Vectors {
     private final CodeBuilder b;
     private final Memory memory;
 
-    Vectors(Code code, Memory memory) {
+    private final VectorShuffles shuffles;
+    private final Scalars scalars;
+
+    Vectors(Code code, Memory memory, Conditions flags) {
         this.code = code;
         b = code.b;
         this.memory = memory;
+        shuffles = new VectorShuffles(code, memory, flags, this);
+        scalars = new Scalars(code, flags, this);
     }
 
     /** Whether an instruction computes with the lower halves of XMM registers as numbers of double precision. */
@@ -54,10 +60,21 @@ final class Vectors {
         return switch (i.op) {
             case MOVUPS, MOVUPD, MOVAPS, MOVAPD, MOVDQA, MOVDQU, LDDQU -> true;
             case MOVSD, MOVSS, MOVQ, MOVD, MOVLPS, MOVLPD, MOVHPS, MOVHPD, MOVHLPS, MOVLHPS -> true;
-            case PUNPCKLQDQ, PUNPCKHQDQ, UNPCKLPD, UNPCKHPD, PSHUFD -> true;
+            case PUNPCKLQDQ, PUNPCKHQDQ, UNPCKLPD, UNPCKHPD -> true;
+            case MOVNTDQ, MOVNTPS, MOVNTPD -> true;
             case PSLLW, PSLLD, PSLLQ, PSRLW, PSRLD, PSRLQ -> i.b.kind() == Kind.IMMEDIATE;
-            default -> lanes(i) != null || logical(i) || floating(i) != null;
+            default ->
+                lanes(i) != null
+                        || logical(i)
+                        || floating(i) != null
+                        || VectorShuffles.emits(i)
+                        || Scalars.emits(i);
         };
+    }
+
+    /** Whether one that is emitted neither sets flags nor may raise an exception, but for its memory operand. */
+    static boolean quiet(Instruction i) {
+        return floating(i) == null && !Scalars.emits(i) && i.op != Op.PTEST;
     }
 
     private static boolean logical(Instruction i) {
@@ -80,6 +97,18 @@ final class Vectors {
             case PSUBW -> new Lane("subtract", Lanes.H16);
             case PSUBD -> new Lane("subtract", Lanes.H32);
             case PSUBQ -> new Lane("subtract", Long.MIN_VALUE);
+            case PADDUSB -> new Lane("addUnsignedSaturated", Lanes.H8);
+            case PADDUSW -> new Lane("addUnsignedSaturated", Lanes.H16);
+            case PSUBUSB -> new Lane("subtractUnsignedSaturated", Lanes.H8);
+            case PSUBUSW -> new Lane("subtractUnsignedSaturated", Lanes.H16);
+            case PCMPEQQ -> new Lane("equal", Long.MIN_VALUE);
+            case PCMPGTQ -> new Lane("greater", Long.MIN_VALUE);
+            case PMINSW -> new Lane("min", Lanes.H16);
+            case PMAXSW -> new Lane("max", Lanes.H16);
+            case PMINUD -> new Lane("minUnsigned", Lanes.H32);
+            case PMAXUD -> new Lane("maxUnsigned", Lanes.H32);
+            case PMINSD -> new Lane("min", Lanes.H32);
+            case PMAXSD -> new Lane("max", Lanes.H32);
             case PCMPEQB -> new Lane("equal", Lanes.H8);
             case PCMPEQW -> new Lane("equal", Lanes.H16);
             case PCMPEQD -> new Lane("equal", Lanes.H32);
@@ -121,7 +150,8 @@ final class Vectors {
     /** Emits one for which {@link #emits} holds. */
     void emit(Instruction i, Place place) {
         switch (i.op) {
-            case MOVUPS, MOVUPD, MOVAPS, MOVAPD, MOVDQA, MOVDQU, LDDQU -> moveAll(i, place);
+            case MOVUPS, MOVUPD, MOVAPS, MOVAPD, MOVDQA, MOVDQU, LDDQU, MOVNTDQ, MOVNTPS, MOVNTPD ->
+                moveAll(i, place);
             case MOVSD -> moveScalar(i, place, 8);
             case MOVSS -> moveScalar(i, place, 4);
             case MOVQ, MOVD -> moveInteger(i, place);
@@ -147,7 +177,6 @@ final class Vectors {
                 b.lload(code.y);
                 set(high(i.a));
             }
-            case PSHUFD -> shuffle(i, place);
             case PSLLW, PSLLD, PSLLQ, PSRLW, PSRLD, PSRLQ -> {
                 shift(i, low(i.a));
                 shift(i, high(i.a));
@@ -162,6 +191,10 @@ final class Vectors {
                     source(i, place);
                     lane(lane, low(i.a), code.x);
                     lane(lane, high(i.a), code.y);
+                } else if (VectorShuffles.emits(i)) {
+                    shuffles.emit(i, place);
+                } else if (Scalars.emits(i)) {
+                    scalars.emit(i, place);
                 } else {
                     arithmetic(i, place);
                 }
@@ -170,12 +203,12 @@ final class Vectors {
     }
 
     /** Loads a half of a register. */
-    private CodeBuilder get(int half) {
+    CodeBuilder get(int half) {
         code.loadXmm(half);
         return b;
     }
 
-    private void set(int half) {
+    void set(int half) {
         code.storeXmm(half);
     }
 
@@ -195,16 +228,16 @@ final class Vectors {
     }
 
     /** The number of a half of a register. */
-    private int low(Operand o) {
+    int low(Operand o) {
         return o.register() << 1;
     }
 
-    private int high(Operand o) {
+    int high(Operand o) {
         return (o.register() << 1) + 1;
     }
 
     /** The second operand, to {@link Code#x} and {@link Code#y}. */
-    private void source(Instruction i, Place place) {
+    void source(Instruction i, Place place) {
         if (i.b.kind() == Kind.XMM) {
             get(low(i.b)).lstore(code.x);
             get(high(i.b)).lstore(code.y);
@@ -271,7 +304,7 @@ final class Vectors {
     }
 
     /** Writes {@link Code#value} to the lowest element of a register. */
-    private void writeScalar(Operand o, int size) {
+    void writeScalar(Operand o, int size) {
         if (size == 4) {
             get(low(o))
                     .loadConstant(~LOW)
@@ -315,29 +348,6 @@ final class Vectors {
             load(i, 8, place);
             b.lload(code.value);
             set(low(i.a) + half);
-        }
-    }
-
-    private void shuffle(Instruction i, Place place) {
-        source(i, place);
-        int order = (int) i.immediate;
-        doubleword(order);
-        doubleword(order >>> 2);
-        b.bipush(32).lshl().lor();
-        set(low(i.a));
-        doubleword(order >>> 4);
-        doubleword(order >>> 6);
-        b.bipush(32).lshl().lor();
-        set(high(i.a));
-    }
-
-    /** One of the four of {@link Code#x} and {@link Code#y}, zero-extended on the stack. */
-    private void doubleword(int number) {
-        b.lload((number & 2) == 0 ? code.x : code.y);
-        if ((number & 1) == 0) {
-            b.loadConstant(LOW).land();
-        } else {
-            b.bipush(32).lushr();
         }
     }
 
@@ -413,7 +423,7 @@ final class Vectors {
                 scalarDouble(i, function, root, place);
             }
             default -> {
-                scalarSingle(i, place);
+                scalar(i, 4, place);
                 b.aload(code.cpu);
                 if (!root) {
                     get(low(i.a)).l2i();
@@ -456,11 +466,11 @@ final class Vectors {
     }
 
     /** The second operand's lowest element, to {@link Code#x}. */
-    private void scalarSingle(Instruction i, Place place) {
+    void scalar(Instruction i, int size, Place place) {
         if (i.b.kind() == Kind.XMM) {
             get(low(i.b)).lstore(code.x);
         } else {
-            load(i, 4, place);
+            load(i, size, place);
             b.lload(code.value).lstore(code.x);
         }
     }
@@ -477,7 +487,7 @@ final class Vectors {
                 root ? Code.type(CD_long, Code.CPU, CD_long) : Code.type(CD_long, Code.CPU, CD_long, CD_long));
     }
 
-    private void commit(Place place) {
+    void commit(Place place) {
         code.at(place);
         b.aload(code.cpu).invokestatic(MXCSR, "commit", Code.type(CD_void, Code.CPU));
     }

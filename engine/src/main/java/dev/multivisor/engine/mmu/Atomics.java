@@ -12,9 +12,9 @@ import java.nio.ByteOrder;
  * first word changed and the second not yet. If the second word turns out to have changed, the first is put back.
  */
 final class Atomics {
-    private static final VarHandle LONG =
+    static final VarHandle LONG =
             ValueLayout.JAVA_LONG.withOrder(ByteOrder.LITTLE_ENDIAN).varHandle();
-    private static final VarHandle INT =
+    static final VarHandle INT =
             ValueLayout.JAVA_INT.withOrder(ByteOrder.LITTLE_ENDIAN).varHandle();
 
     private Atomics() {}

@@ -83,4 +83,22 @@ public final class FastAccess {
     public static void store64(MemorySegment ram, long offset, long value) {
         ram.set(PhysicalMemory.LONG, offset, value);
     }
+
+    /**
+     * Replaces four bytes at once.
+     *
+     * @throws Leave where they are not aligned, or not as expected any more
+     */
+    public static void replace32(MemorySegment ram, long offset, long expected, long value) {
+        if ((offset & 3) != 0 || !Atomics.INT.compareAndSet(ram, offset, (int) expected, (int) value)) {
+            throw Leave.NOW;
+        }
+    }
+
+    /** Replaces eight bytes at once, as {@link #replace32}. */
+    public static void replace64(MemorySegment ram, long offset, long expected, long value) {
+        if ((offset & 7) != 0 || !Atomics.LONG.compareAndSet(ram, offset, expected, value)) {
+            throw Leave.NOW;
+        }
+    }
 }

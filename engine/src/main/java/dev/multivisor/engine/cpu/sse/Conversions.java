@@ -31,14 +31,14 @@ final class Conversions {
         Vectors.write32(cpu, i.a, result);
     }
 
-    private static long doubleOf(Cpu cpu, long value) {
+    static long doubleOf(Cpu cpu, long value) {
         if (Math.abs(value) >>> 53 == 0) {
             return Double.doubleToRawLongBits(value);
         }
         return SoftFloat.fromInteger(cpu, value, DOUBLE);
     }
 
-    private static int singleOf(Cpu cpu, long value) {
+    static int singleOf(Cpu cpu, long value) {
         if (Math.abs(value) >>> 24 == 0) {
             return Float.floatToRawIntBits(value);
         }
@@ -140,7 +140,7 @@ final class Conversions {
                 toInt(cpu, singleOperand(cpu, (int) a), mode), toInt(cpu, singleOperand(cpu, (int) (a >>> 32)), mode));
     }
 
-    private static double doubleOperand(Cpu cpu, long bits) {
+    static double doubleOperand(Cpu cpu, long bits) {
         return Double.longBitsToDouble(SoftFloat.operand(cpu, bits, DOUBLE));
     }
 
@@ -158,7 +158,7 @@ final class Conversions {
     }
 
     /** NaNs and numbers out of range are invalid and give the integer indefinite. */
-    private static long toLong(Cpu cpu, double value, int mode) {
+    static long toLong(Cpu cpu, double value, int mode) {
         double integer = rounded(value, mode);
         if (!(integer >= -0x1p63 && integer < 0x1p63)) {
             cpu.simdExceptions |= Mxcsr.IE;
@@ -170,7 +170,7 @@ final class Conversions {
         return (long) integer;
     }
 
-    private static int toInt(Cpu cpu, double value, int mode) {
+    static int toInt(Cpu cpu, double value, int mode) {
         double integer = rounded(value, mode);
         if (!(integer >= -0x1p31 && integer < 0x1p31)) {
             cpu.simdExceptions |= Mxcsr.IE;

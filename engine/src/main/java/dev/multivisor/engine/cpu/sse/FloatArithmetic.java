@@ -143,7 +143,7 @@ public final class FloatArithmetic {
         return Mxcsr.ordinary(cpu) && plain64(a) && plain64(b);
     }
 
-    private static boolean plain64(long a) {
+    static boolean plain64(long a) {
         long exponent = a & EXPONENT64;
         return exponent == 0 ? zero64(a) : exponent != EXPONENT64;
     }
@@ -365,7 +365,7 @@ public final class FloatArithmetic {
         return (a & EXPONENT32) != 0;
     }
 
-    private static boolean safe32(int result) {
+    static boolean safe32(int result) {
         return ((result >>> 23) + 1 & 0xff) > 2;
     }
 
@@ -377,7 +377,7 @@ public final class FloatArithmetic {
         return Mxcsr.ordinary(cpu) && plain32(a) && plain32(b);
     }
 
-    private static boolean plain32(int a) {
+    static boolean plain32(int a) {
         int exponent = a & EXPONENT32;
         return exponent == 0 ? zero32(a) : exponent != EXPONENT32;
     }

@@ -79,7 +79,7 @@ final class FloatComparisons {
     }
 
     /** All ones if the predicate holds: EQ, LT, LE, UNORD, and with 4 added their negations. */
-    private static long compared(Cpu cpu, long a, long b, int predicate, int f) {
+    static long compared(Cpu cpu, long a, long b, int predicate, int f) {
         int kind = predicate & 3;
         int relation = SoftFloat.relation(cpu, a, b, kind == 1 || kind == 2, f);
         boolean holds = switch (kind) {

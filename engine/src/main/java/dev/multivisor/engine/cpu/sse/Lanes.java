@@ -270,4 +270,44 @@ public final class Lanes {
     public static long spreadWords(long a) {
         return a & 0xffffL | (a & 0xffff0000L) << 16;
     }
+
+    // ---- Shuffles ----
+
+    /** Bits 7, 15, ... 63 as bits 0 to 7. */
+    public static long signs8(long a) {
+        return (a >>> 7 & 0x0101010101010101L) * 0x0102040810204080L >>> 56;
+    }
+
+    /** PSHUFB: eight bytes of sixteen, chosen by the low four bits of bytes; zero where the highest bit is set. */
+    public static long shuffleBytes(long low, long high, long control) {
+        int c = (int) control;
+        int d = (int) (control >>> 32);
+        long first = chosen(low, high, c) | chosen(low, high, c >>> 8) << 8 | chosen(low, high, c >>> 16) << 16
+                | chosen(low, high, c >>> 24) << 24;
+        long second = chosen(low, high, d) | chosen(low, high, d >>> 8) << 8 | chosen(low, high, d >>> 16) << 16
+                | chosen(low, high, d >>> 24) << 24;
+        return (first | second << 32) & ~spread(control, H8);
+    }
+
+    private static long chosen(long low, long high, int n) {
+        return ((n & 8) == 0 ? low : high) >>> (n << 3) & 0xff;
+    }
+
+    /** Four words of a half, chosen by pairs of bits. */
+    public static long shuffleWords(long a, int order) {
+        return a >>> (order & 3) * 16 & 0xffff
+                | (a >>> (order >> 2 & 3) * 16 & 0xffff) << 16
+                | (a >>> (order >> 4 & 3) * 16 & 0xffff) << 32
+                | a >>> (order >> 6 & 3) * 16 << 48;
+    }
+
+    /** Four words, shifted right by at most 15 bits; the signs come in. */
+    public static long shiftWords(long a, int n) {
+        return words(word(a, 0) >> n, word(a, 1) >> n, word(a, 2) >> n, word(a, 3) >> n);
+    }
+
+    /** Two doublewords, shifted right by at most 31 bits; the signs come in. */
+    public static long shiftDoublewords(long a, int n) {
+        return doublewords((int) a >> n, (int) (a >> 32) >> n);
+    }
 }

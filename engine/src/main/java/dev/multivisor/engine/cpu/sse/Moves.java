@@ -148,18 +148,13 @@ final class Moves {
 
     static void pmovmskb(Cpu cpu, Instruction i) {
         int s = Vectors.source(cpu, i, i.b);
-        long mask = signs8(cpu.xmm[s]);
+        long mask = Lanes.signs8(cpu.xmm[s]);
         if (i.b.kind() == Kind.MMX) {
             Vectors.enterMmx(cpu);
         } else {
-            mask |= signs8(cpu.xmm[s + 1]) << 8;
+            mask |= Lanes.signs8(cpu.xmm[s + 1]) << 8;
         }
         cpu.r[i.a.register()] = mask;
-    }
-
-    /** Bits 7, 15, ... 63 as bits 0 to 7. */
-    private static long signs8(long a) {
-        return (a >>> 7 & 0x0101010101010101L) * 0x0102040810204080L >>> 56;
     }
 
     /** MOVNTQ. */
@@ -175,9 +170,9 @@ final class Moves {
         long offset = cpu.r[Cpu.RDI] & Operands.mask(i.addressSize);
         long low = wide ? cpu.xmm[i.a.register() << 1] : cpu.stSignificand[i.a.register()];
         long high = wide ? cpu.xmm[(i.a.register() << 1) + 1] : 0;
-        long mask = signs8(wide ? cpu.xmm[i.b.register() << 1] : cpu.stSignificand[i.b.register()]);
+        long mask = Lanes.signs8(wide ? cpu.xmm[i.b.register() << 1] : cpu.stSignificand[i.b.register()]);
         if (wide) {
-            mask |= signs8(cpu.xmm[(i.b.register() << 1) + 1]) << 8;
+            mask |= Lanes.signs8(cpu.xmm[(i.b.register() << 1) + 1]) << 8;
         }
         // Faults are those of a store of all bytes, even with an empty mask, as on AMD's processors.
         long linear = Operands.linear(cpu, i.segment, offset, size, true);

@@ -37,8 +37,8 @@ final class Shifts {
             case PSRLW -> n > 15 ? 0 : a >>> n & repeated16(0xffff >>> n);
             case PSRLD -> n > 31 ? 0 : a >>> n & repeated32(0xffffffffL >>> n);
             case PSRLQ -> n > 63 ? 0 : a >>> n;
-            case PSRAW -> arithmeticWords(a, Math.min(n, 15));
-            case PSRAD -> arithmeticDoublewords(a, Math.min(n, 31));
+            case PSRAW -> Lanes.shiftWords(a, Math.min(n, 15));
+            case PSRAD -> Lanes.shiftDoublewords(a, Math.min(n, 31));
             default -> throw new IllegalArgumentException(op.name());
         };
     }
@@ -49,14 +49,6 @@ final class Shifts {
 
     private static long repeated32(long mask) {
         return (mask & 0xffffffffL) * 0x0000000100000001L;
-    }
-
-    private static long arithmeticWords(long a, int n) {
-        return Lanes.words(Lanes.word(a, 0) >> n, Lanes.word(a, 1) >> n, Lanes.word(a, 2) >> n, Lanes.word(a, 3) >> n);
-    }
-
-    private static long arithmeticDoublewords(long a, int n) {
-        return Lanes.doublewords((int) a >> n, (int) (a >> 32) >> n);
     }
 
     static void pslldq(Cpu cpu, Instruction i) {

@@ -99,49 +99,30 @@ final class Shuffles {
         int s = Vectors.source(cpu, i, i.b);
         if (i.a.kind() == Kind.MMX) {
             long a = cpu.stSignificand[i.a.register()];
-            Vectors.writeMmx(cpu, i.a.register(), shuffledBytes(a, a, x[s]));
+            Vectors.writeMmx(cpu, i.a.register(), Lanes.shuffleBytes(a, a, x[s]));
             return;
         }
         int d = i.a.register() << 1;
         long low = x[d];
         long high = x[d + 1];
         long control = x[s + 1];
-        x[d] = shuffledBytes(low, high, x[s]);
-        x[d + 1] = shuffledBytes(low, high, control);
-    }
-
-    private static long shuffledBytes(long low, long high, long control) {
-        long result = 0;
-        for (int n = 0; n < 64; n += 8) {
-            int c = (int) (control >>> n) & 0xff;
-            if (c < 0x80) {
-                result |= ((c & 8) == 0 ? low >>> (c & 7) * 8 : high >>> (c & 7) * 8) << 56 >>> 56 - n;
-            }
-        }
-        return result;
-    }
-
-    /** Four words of a half, chosen by pairs of bits. */
-    private static long shuffledWords(long a, int order) {
-        return a >>> (order & 3) * 16 & 0xffff
-                | (a >>> (order >> 2 & 3) * 16 & 0xffff) << 16
-                | (a >>> (order >> 4 & 3) * 16 & 0xffff) << 32
-                | a >>> (order >> 6 & 3) * 16 << 48;
+        x[d] = Lanes.shuffleBytes(low, high, x[s]);
+        x[d + 1] = Lanes.shuffleBytes(low, high, control);
     }
 
     static void pshufw(Cpu cpu, Instruction i) {
         long value = cpu.xmm[Vectors.source(cpu, i, i.b)];
-        Vectors.writeMmx(cpu, i.a.register(), shuffledWords(value, (int) i.immediate & 0xff));
+        Vectors.writeMmx(cpu, i.a.register(), Lanes.shuffleWords(value, (int) i.immediate & 0xff));
     }
 
     static void pshuflw(Cpu cpu, Instruction i) {
         int s = Vectors.source(cpu, i, i.b);
-        Vectors.write(cpu, i.a, shuffledWords(cpu.xmm[s], (int) i.immediate & 0xff), cpu.xmm[s + 1]);
+        Vectors.write(cpu, i.a, Lanes.shuffleWords(cpu.xmm[s], (int) i.immediate & 0xff), cpu.xmm[s + 1]);
     }
 
     static void pshufhw(Cpu cpu, Instruction i) {
         int s = Vectors.source(cpu, i, i.b);
-        Vectors.write(cpu, i.a, cpu.xmm[s], shuffledWords(cpu.xmm[s + 1], (int) i.immediate & 0xff));
+        Vectors.write(cpu, i.a, cpu.xmm[s], Lanes.shuffleWords(cpu.xmm[s + 1], (int) i.immediate & 0xff));
     }
 
     /** Doubleword n, 0 to 3, of two halves, zero-extended. */

@@ -1,0 +1,142 @@
+package dev.multivisor.engine.jit;
+
+import static java.lang.constant.ConstantDescs.CD_boolean;
+import static java.lang.constant.ConstantDescs.CD_int;
+import static java.lang.constant.ConstantDescs.CD_long;
+
+import dev.multivisor.engine.cpu.sse.Scalar;
+import dev.multivisor.engine.isa.Instruction;
+import dev.multivisor.engine.isa.Op;
+import dev.multivisor.engine.isa.Operand.Kind;
+import java.lang.classfile.CodeBuilder;
+import java.lang.constant.ClassDesc;
+
+/** Comparisons and conversions of one floating-point number, in line. The exceptions are the interpreter's, exactly. */
+final class Scalars {
+    private static final ClassDesc SCALAR = Code.desc(Scalar.class);
+    private static final long LOW = 0xffffffffL;
+
+    private final Code code;
+    private final CodeBuilder b;
+    private final Conditions flags;
+    private final Vectors vectors;
+
+    Scalars(Code code, Conditions flags, Vectors vectors) {
+        this.code = code;
+        b = code.b;
+        this.flags = flags;
+        this.vectors = vectors;
+    }
+
+    /** Whether an SSE instruction without MMX registers is emitted here. */
+    static boolean emits(Instruction i) {
+        return switch (i.op) {
+            case UCOMISD, UCOMISS, COMISD, COMISS, CMPSD, CMPSS, MINSD, MAXSD, MINSS, MAXSS -> true;
+            case CVTSI2SD, CVTSI2SS -> i.b.kind() == Kind.GPR;
+            case CVTSD2SI, CVTTSD2SI, CVTSS2SI, CVTTSS2SI, CVTSD2SS, CVTSS2SD -> true;
+            default -> false;
+        };
+    }
+
+    /** Emits one for which {@link #emits} holds. */
+    void emit(Instruction i, Place place) {
+        switch (i.op) {
+            case UCOMISD, COMISD, UCOMISS, COMISS -> compare(i, place);
+            case CMPSD, MINSD, MAXSD -> combine(i, 8, place);
+            case CMPSS, MINSS, MAXSS -> combine(i, 4, place);
+            case CVTSI2SD, CVTSI2SS -> fromInteger(i, place);
+            case CVTSD2SS, CVTSS2SD -> convert(i, place);
+            default -> toInteger(i, place);
+        }
+    }
+
+    private static boolean isDouble(Op op) {
+        return switch (op) {
+            case UCOMISD, COMISD, CVTSD2SI, CVTTSD2SI, CVTSD2SS, CMPSD, MINSD, MAXSD -> true;
+            default -> false;
+        };
+    }
+
+    /** Both operands on the stack; singles zero-extended. */
+    private void operands(Instruction i, int size, Place place) {
+        vectors.scalar(i, size, place);
+        b.aload(code.cpu);
+        vectors.get(vectors.low(i.a));
+        code.zeroExtend(size).load(code.x).zeroExtend(size);
+    }
+
+    private void compare(Instruction i, Place place) {
+        boolean wide = isDouble(i.op);
+        operands(i, wide ? 8 : 4, place);
+        b.loadConstant(i.op == Op.COMISD || i.op == Op.COMISS ? 1 : 0);
+        b.invokestatic(
+                SCALAR,
+                wide ? "relation64" : "relation32",
+                Code.type(CD_long, Code.CPU, CD_long, CD_long, CD_boolean));
+        b.lstore(code.z);
+        vectors.commit(place);
+        if (!place.flagsDead()) {
+            b.lload(code.z).invokestatic(SCALAR, "flagResult", Code.type(CD_long, CD_long)).lstore(code.fa);
+            b.lload(code.z).invokestatic(SCALAR, "flagAux", Code.type(CD_long, CD_long)).lstore(code.fb);
+            flags.set(LazyFlags.RAW);
+        }
+    }
+
+    /** CMPxx, MINxx and MAXxx. */
+    private void combine(Instruction i, int size, Place place) {
+        operands(i, size, place);
+        switch (i.op) {
+            case CMPSD, CMPSS -> {
+                b.loadConstant((int) i.immediate);
+                b.invokestatic(
+                        SCALAR, "compared" + size * 8, Code.type(CD_long, Code.CPU, CD_long, CD_long, CD_int));
+            }
+            case MINSD, MINSS ->
+                b.invokestatic(SCALAR, "min" + size * 8, Code.type(CD_long, Code.CPU, CD_long, CD_long));
+            default -> b.invokestatic(SCALAR, "max" + size * 8, Code.type(CD_long, Code.CPU, CD_long, CD_long));
+        }
+        b.lstore(code.value);
+        vectors.commit(place);
+        vectors.writeScalar(i.a, size);
+    }
+
+    private void fromInteger(Instruction i, Place place) {
+        boolean wide = i.op == Op.CVTSI2SD;
+        b.aload(code.cpu).lload(code.gpr[i.b.register()]);
+        code.signExtend(i.b.size());
+        b.invokestatic(SCALAR, wide ? "fromInteger64" : "fromInteger32", Code.type(CD_long, Code.CPU, CD_long));
+        b.lstore(code.value);
+        vectors.commit(place);
+        vectors.writeScalar(i.a, wide ? 8 : 4);
+    }
+
+    private void toInteger(Instruction i, Place place) {
+        boolean wide = isDouble(i.op);
+        boolean truncates = i.op == Op.CVTTSD2SI || i.op == Op.CVTTSS2SI;
+        vectors.scalar(i, wide ? 8 : 4, place);
+        if (!wide) {
+            b.aload(code.cpu).lload(code.x);
+            code.zeroExtend(4);
+            b.invokestatic(SCALAR, "wide", Code.type(CD_long, Code.CPU, CD_long)).lstore(code.x);
+        }
+        b.aload(code.cpu).lload(code.x);
+        String function = (truncates ? "truncated" : "rounded") + i.a.size() * 8;
+        b.invokestatic(SCALAR, function, Code.type(CD_long, Code.CPU, CD_long)).lstore(code.value);
+        vectors.commit(place);
+        b.lload(code.value).lstore(code.gpr[i.a.register()]);
+    }
+
+    /** Between precisions. */
+    private void convert(Instruction i, Place place) {
+        boolean narrow = i.op == Op.CVTSD2SS;
+        vectors.scalar(i, narrow ? 8 : 4, place);
+        b.aload(code.cpu).lload(code.x);
+        if (!narrow) {
+            b.loadConstant(LOW).land();
+        }
+        b.invokestatic(SCALAR, narrow ? "toSingle" : "toDouble", Code.type(CD_long, Code.CPU, CD_long));
+        b.lstore(code.value);
+        vectors.commit(place);
+        vectors.writeScalar(i.a, narrow ? 4 : 8);
+    }
+}
