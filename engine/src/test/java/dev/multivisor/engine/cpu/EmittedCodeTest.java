@@ -33,6 +33,7 @@ class EmittedCodeTest {
     @ParameterizedTest
     @ValueSource(
             strings = {
+                "bits",
                 "call",
                 "carries",
                 "compare",

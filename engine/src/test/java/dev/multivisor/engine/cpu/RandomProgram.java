@@ -15,6 +15,10 @@ final class RandomProgram {
     private static final int BLOCKS = 8, FUNCTIONS = 3, IN_BLOCK = 7;
     private static final int[] TARGETS = {0, 1, 2, 5, 6, 7, 8, 9, 10, 11, 12, 13};
     private static final int[] ARITHMETIC = {0x01, 0x09, 0x11, 0x19, 0x21, 0x29, 0x31, 0x39};
+    private static final int[] LOCKED = {0x01, 0x09, 0x21, 0x29, 0x31};
+    private static final int[] BITS = {0xa3, 0xab, 0xb3, 0xbb};
+    private static final int[] LANES = {0x60, 0x61, 0x62, 0x68, 0x69, 0x6a, 0x6c, 0x74, 0x76, 0xf4, 0xdc, 0xd9};
+    private static final int[] SCALARS = {0x2e, 0x2f, 0x5a, 0x5d, 0x5f};
     private static final int[] SHIFTS = {0, 1, 2, 3, 4, 5, 7};
 
     /** A 32-bit branch displacement at a place, to a block, or a function above those. */
@@ -110,7 +114,7 @@ final class RandomProgram {
     private void instruction() {
         int a = target();
         int b = target();
-        switch (random.nextInt(26)) {
+        switch (random.nextInt(34)) {
             case 0, 1, 2 -> put(rex(a, b), pick(ARITHMETIC), registers(a, b));
             case 3 -> put(0x40 | a >> 3 << 2 | b >> 3, pick(ARITHMETIC) - 1, registers(a, b));
             case 4 -> {
@@ -163,11 +167,71 @@ final class RandomProgram {
                     put(random.nextInt());
                 }
             }
+            case 25 -> put(rex(a, b), 0x0f, pick(BITS), registers(a, b));
+            case 26 -> {
+                put(rex(0, 0), 0x0f, 0xba);
+                memory(4 + random.nextInt(4), 4);
+                put(random.nextInt(70));
+            }
+            case 27 -> {
+                put(0xf0, rex(a, 0), pick(LOCKED));
+                memory(a, random.nextInt(8) == 0 ? 1 : 8);
+            }
+            case 28 -> exchange(a);
+            case 29 -> put(0xf3, rex(a, b), 0x0f, 0xb8, registers(a, b));
+            case 30 -> put(0x66, 0x0f, pick(LANES), registers(a & 3, b & 3));
+            case 31 -> shuffle(a, b);
+            case 32 -> scalar(a, b);
             default -> {
                 switch (random.nextInt(24)) {
-                    case 0 -> put(rex(0, a), 0xf7, registers(6, a));
+                    case 0 -> put(rex(0, a), 0xf7, registers(6 + random.nextInt(2), a));
                     case 1 -> put(0x49 | a >> 3 << 2, 0x8b, 0x06 | (a & 7) << 3);
                     default -> put(0x66, 0x48 | a >> 3, 0x0f, 0x6e, registers(b & 3, a));
+                }
+            }
+        }
+    }
+
+    private void exchange(int a) {
+        switch (random.nextInt(3)) {
+            case 0 -> put(0xf0, rex(a, 0), 0x0f, 0xb1);
+            case 1 -> put(rex(a, 0), 0x87);
+            default -> {
+                put(0xf0, rex(0, 0), 0xff);
+                memory(random.nextInt(2), 8);
+                return;
+            }
+        }
+        memory(a, 8);
+    }
+
+    private void shuffle(int a, int b) {
+        int vectors = registers(a & 3, b & 3);
+        switch (random.nextInt(6)) {
+            case 0 -> put(0x66, 0x0f, 0x38, random.nextBoolean() ? 0x00 : 0x17, vectors);
+            case 1 -> put(0x66, 0x0f, 0x3a, 0x0f, vectors, random.nextInt(40));
+            case 2 -> put(0x66, 0x0f, 0x73, registers(random.nextBoolean() ? 3 : 7, b & 3), random.nextInt(20));
+            case 3 -> put(0x66 + 0x8c * random.nextInt(2), 0x0f, 0x70, vectors, random.nextInt(256));
+            case 4 -> put(0x66, 0x0f, 0xc6, vectors, random.nextInt(4));
+            default -> put(0x66, 0x40 | a >> 3 << 2, 0x0f, 0xd7, registers(a, b & 3));
+        }
+    }
+
+    private void scalar(int a, int b) {
+        int vectors = registers(a & 3, b & 3);
+        int prefix = random.nextBoolean() ? 0xf2 : 0xf3;
+        switch (random.nextInt(5)) {
+            case 0 -> put(prefix, rex(a, 0), 0x0f, 0x2c + random.nextInt(2), registers(a, b & 3));
+            case 1 -> put(prefix, rex(0, b), 0x0f, 0x2a, registers(a & 3, b));
+            case 2 -> put(prefix, 0x0f, 0xc2, vectors, random.nextInt(8));
+            default -> {
+                int op = pick(SCALARS);
+                if (op >= 0x5a) {
+                    put(prefix, 0x0f, op, vectors);
+                } else if (random.nextBoolean()) {
+                    put(0x66, 0x0f, op, vectors);
+                } else {
+                    put(0x0f, op, vectors);
                 }
             }
         }
