@@ -41,10 +41,13 @@ final class Block {
     Block chain;
 
     /**
-     * How often it was interpreted. At {@link CodeCompiler#threshold} the interpreter's loop is left before it; below zero
-     * that is not wanted for long.
+     * How often it was interpreted, by weight. At {@link CodeCompiler#threshold} the interpreter's loop is left before it;
+     * below zero that is not wanted for long.
      */
     int heat;
+
+    /** What is added to the heat each time: one, and more for long blocks, which take the interpreter longer. */
+    final int weight;
 
     /** How often a region that begins with it was made anew. */
     int versions;
@@ -64,6 +67,7 @@ final class Block {
         this.second = second;
         this.length = length;
         this.count = count;
+        weight = 1 + (count >> 3);
         this.codeSize = codeSize;
     }
 

@@ -17,7 +17,7 @@ public interface CodeCompiler {
         public void compile(RegionSource source, IntSupplier heat, Consumer<Optional<CompiledCode>> done) {}
     };
 
-    /** How often a block is interpreted before a region that begins with it is compiled. */
+    /** How often a short block is interpreted before a region that begins with it is compiled; a long one less often. */
     int threshold();
 
     /** Whether it compiles while the guest goes on: then what it hands out is tried first. */

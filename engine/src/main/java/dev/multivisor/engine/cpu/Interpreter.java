@@ -569,7 +569,7 @@ public final class Interpreter {
                         next = lookup.follow(last, linear);
                     }
                 }
-                if (++next.heat >= hot) {
+                if ((next.heat += next.weight) >= hot) {
                     return;
                 }
                 s = next.first;
