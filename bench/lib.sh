@@ -70,8 +70,8 @@ have_qemu() {
     command -v "$qemu" >/dev/null
 }
 
-# MiB of the guest.
-memory=512
+# MiB of the guest, and QEMU's machine.
+memory=512 machine=microvm
 
 command_line='console=ttyS0 quiet panic=-1'
 
@@ -81,7 +81,7 @@ start_multivisor() {
 }
 
 start_qemu() {
-    exec "$qemu" -M microvm -accel tcg -cpu "${QEMU_CPU:-max}" -m "$memory" -nodefaults -no-user-config -display none \
+    exec "$qemu" -M "$machine" -accel tcg -cpu "${QEMU_CPU:-max}" -m "$memory" -nodefaults -no-user-config -display none \
         -serial stdio -no-reboot -name bench,debug-threads=on -kernel "$elf" -initrd "$initramfs" \
         -append "$command_line $1"
 }
@@ -111,22 +111,20 @@ read_times() {
     fi
 }
 
-# Seconds without a line of output after which a run has hung: at first, and later.
+# Seconds without a line of output after which a run has hung.
 patience=300
-first_patience=100
 
 # timed FILE COMMAND ARGUMENT...: runs it, and writes each line of output to FILE with microseconds since the start,
 # nanoseconds of the vCPU thread and ticks of the process before it.
 timed() {
-    local file=$1 pid start now line wait=$first_patience
+    local file=$1 pid start now line
     shift
     vcpu_thread=
     start=${EPOCHREALTIME/[.,]/}
     exec 3< <("$@" </dev/null 2>&1)
     pid=$!
     printf '# load %s\n' "$(cut -d' ' -f1-3 /proc/loadavg)" >"$file"
-    while IFS= read -r -t "$wait" line <&3; do
-        wait=$patience
+    while IFS= read -r -t "$patience" line <&3; do
         now=${EPOCHREALTIME/[.,]/}
         read_times "$pid"
         printf '%d %d %d %s\n' $((now - start)) "$vcpu_time" "$process_time" "${line%$'\r'}" >>"$file"

@@ -103,7 +103,8 @@ programs() {
     expected "$divisor"
     for ((n = 1; n <= runs; n++)); do
         for side in $sides; do
-            memory=1024 run programs "$side" "$n" "rounds=$rounds divisor=$divisor programs=$chosen"
+            # An initramfs of this size reaches over the ACPI tables that the microvm's firmware puts at the memory's end.
+            memory=1024 machine=microvm,acpi=off run programs "$side" "$n" "rounds=$rounds divisor=$divisor programs=$chosen"
             check_sums "$results/programs-$side-$n"
         done
     done
