@@ -15,15 +15,13 @@ final class DeadFlags {
      */
     static boolean after(List<Instruction> block, int n) {
         for (Instruction i : block.subList(n + 1, block.size())) {
-            if (i.memory() && i.op != Op.LEA && i.op != Op.NOP) {
+            boolean touches = i.memory() && i.op != Op.LEA && i.op != Op.NOP;
+            if (touches || !Integers.emits(i) && !Vectors.emits(i)) {
                 return false;
             }
             switch (i.op) {
-                case ADD, SUB, CMP, AND, OR, XOR, TEST, NEG, POPCNT -> {
+                case ADD, SUB, CMP, AND, OR, XOR, TEST, NEG, POPCNT, IMUL, MUL -> {
                     return true;
-                }
-                case IMUL, MUL -> {
-                    return Integers.emits(i);
                 }
                 case SHL, SHR, SAR -> {
                     // A count of zero leaves them as they are.
