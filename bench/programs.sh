@@ -52,7 +52,8 @@ print(*[m.__file__ for m in sys.modules.values() if getattr(m, "__file__", None)
 # The checksums that the host's own processor gives.
 expected() {
     rm -rf "$target/host" && cp -r "$target/programs/bench" "$target/host"
-    (cd "$target/host" && busybox=$folder/busybox && programs=$chosen && . ./programs && programs 1 "$1") >"$results/programs-host"
+    (cd "$target/host" && busybox=$folder/busybox programs=$chosen && . ./programs && programs 1 "$1") \
+        >"$results/programs-host"
     rm -rf "$target/host"
 }
 
