@@ -1,5 +1,6 @@
 package dev.multivisor.engine.cpu;
 
+import dev.multivisor.engine.isa.Op;
 import dev.multivisor.engine.mmu.PhysicalMemory;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -128,6 +129,8 @@ final class RegionBuilder {
     private static boolean compilable(Step s) {
         return switch (s.code) {
             case Hot.EXIT, Hot.END, Hot.GENERAL_END, Hot.GENERAL_FALL, Hot.REPEATED, Hot.DEVICE -> false;
+            // It serialises: what another vCPU wrote to code before must be executed after it, so attention is due.
+            case Hot.GENERAL -> s.instruction.op != Op.CPUID;
             default -> true;
         };
     }

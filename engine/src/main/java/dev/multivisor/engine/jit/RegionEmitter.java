@@ -250,7 +250,7 @@ final class RegionEmitter {
 
     /** Whether an instruction may leave compiled code before it is done. */
     private static boolean mayLeave(Instruction i) {
-        return i.memory() || Usage.usesStack(i) || !Integers.emits(i);
+        return i.memory() || Usage.usesStack(i) || Divisions.emits(i) || !Integers.emits(i);
     }
 
     /**
