@@ -227,7 +227,10 @@ final class Bits {
         b.lload(code.y).loadConstant(shift).lshr().lstore(code.fa);
         b.lload(code.x);
         if (left) {
-            b.loadConstant(shift + count - 1).lshl().loadConstant(Long.MIN_VALUE).land();
+            b.loadConstant(shift + count - 1)
+                    .lshl()
+                    .loadConstant(Long.MIN_VALUE)
+                    .land();
         } else {
             b.loadConstant(count - 1).lushr().bipush(63).lshl();
         }
@@ -317,7 +320,10 @@ final class Bits {
         integers.read(i, i.b, place);
         b.lload(code.value);
         code.zeroExtend(i.b.size()).store(code.value);
-        b.lload(code.value).invokestatic(LONG, "bitCount", Code.type(CD_int, CD_long)).i2l().lstore(code.value);
+        b.lload(code.value)
+                .invokestatic(LONG, "bitCount", Code.type(CD_int, CD_long))
+                .i2l()
+                .lstore(code.value);
         if (!place.flagsDead()) {
             b.lload(code.value).lneg().bipush(63).lushr().lstore(code.fa);
             b.lload(code.fa).lconst_1().lxor().bipush(8).lshl().lstore(code.fb);

@@ -70,14 +70,16 @@ final class Scalars {
         operands(i, wide ? 8 : 4, place);
         b.loadConstant(i.op == Op.COMISD || i.op == Op.COMISS ? 1 : 0);
         b.invokestatic(
-                SCALAR,
-                wide ? "relation64" : "relation32",
-                Code.type(CD_long, Code.CPU, CD_long, CD_long, CD_boolean));
+                SCALAR, wide ? "relation64" : "relation32", Code.type(CD_long, Code.CPU, CD_long, CD_long, CD_boolean));
         b.lstore(code.z);
         vectors.commit(place);
         if (!place.flagsDead()) {
-            b.lload(code.z).invokestatic(SCALAR, "flagResult", Code.type(CD_long, CD_long)).lstore(code.fa);
-            b.lload(code.z).invokestatic(SCALAR, "flagAux", Code.type(CD_long, CD_long)).lstore(code.fb);
+            b.lload(code.z)
+                    .invokestatic(SCALAR, "flagResult", Code.type(CD_long, CD_long))
+                    .lstore(code.fa);
+            b.lload(code.z)
+                    .invokestatic(SCALAR, "flagAux", Code.type(CD_long, CD_long))
+                    .lstore(code.fb);
             flags.set(LazyFlags.RAW);
         }
     }
@@ -88,8 +90,7 @@ final class Scalars {
         switch (i.op) {
             case CMPSD, CMPSS -> {
                 b.loadConstant((int) i.immediate);
-                b.invokestatic(
-                        SCALAR, "compared" + size * 8, Code.type(CD_long, Code.CPU, CD_long, CD_long, CD_int));
+                b.invokestatic(SCALAR, "compared" + size * 8, Code.type(CD_long, Code.CPU, CD_long, CD_long, CD_int));
             }
             case MINSD, MINSS ->
                 b.invokestatic(SCALAR, "min" + size * 8, Code.type(CD_long, Code.CPU, CD_long, CD_long));
@@ -117,7 +118,8 @@ final class Scalars {
         if (!wide) {
             b.aload(code.cpu).lload(code.x);
             code.zeroExtend(4);
-            b.invokestatic(SCALAR, "wide", Code.type(CD_long, Code.CPU, CD_long)).lstore(code.x);
+            b.invokestatic(SCALAR, "wide", Code.type(CD_long, Code.CPU, CD_long))
+                    .lstore(code.x);
         }
         b.aload(code.cpu).lload(code.x);
         String function = (truncates ? "truncated" : "rounded") + i.a.size() * 8;

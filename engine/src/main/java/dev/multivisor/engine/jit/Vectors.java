@@ -64,11 +64,7 @@ final class Vectors {
             case MOVNTDQ, MOVNTPS, MOVNTPD -> true;
             case PSLLW, PSLLD, PSLLQ, PSRLW, PSRLD, PSRLQ -> i.b.kind() == Kind.IMMEDIATE;
             default ->
-                lanes(i) != null
-                        || logical(i)
-                        || floating(i) != null
-                        || VectorShuffles.emits(i)
-                        || Scalars.emits(i);
+                lanes(i) != null || logical(i) || floating(i) != null || VectorShuffles.emits(i) || Scalars.emits(i);
         };
     }
 
@@ -150,8 +146,7 @@ final class Vectors {
     /** Emits one for which {@link #emits} holds. */
     void emit(Instruction i, Place place) {
         switch (i.op) {
-            case MOVUPS, MOVUPD, MOVAPS, MOVAPD, MOVDQA, MOVDQU, LDDQU, MOVNTDQ, MOVNTPS, MOVNTPD ->
-                moveAll(i, place);
+            case MOVUPS, MOVUPD, MOVAPS, MOVAPD, MOVDQA, MOVDQU, LDDQU, MOVNTDQ, MOVNTPS, MOVNTPD -> moveAll(i, place);
             case MOVSD -> moveScalar(i, place, 8);
             case MOVSS -> moveScalar(i, place, 4);
             case MOVQ, MOVD -> moveInteger(i, place);

@@ -282,9 +282,13 @@ public final class Lanes {
     public static long shuffleBytes(long low, long high, long control) {
         int c = (int) control;
         int d = (int) (control >>> 32);
-        long first = chosen(low, high, c) | chosen(low, high, c >>> 8) << 8 | chosen(low, high, c >>> 16) << 16
+        long first = chosen(low, high, c)
+                | chosen(low, high, c >>> 8) << 8
+                | chosen(low, high, c >>> 16) << 16
                 | chosen(low, high, c >>> 24) << 24;
-        long second = chosen(low, high, d) | chosen(low, high, d >>> 8) << 8 | chosen(low, high, d >>> 16) << 16
+        long second = chosen(low, high, d)
+                | chosen(low, high, d >>> 8) << 8
+                | chosen(low, high, d >>> 16) << 16
                 | chosen(low, high, d >>> 24) << 24;
         return (first | second << 32) & ~spread(control, H8);
     }
