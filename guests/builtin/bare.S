@@ -16,7 +16,10 @@
     .set KVM_SYSTEM_TIME, 0x4b564d01
     .set IA32_STAR, 0xc0000081
     .set IA32_LSTAR, 0xc0000082
+    .set IA32_CSTAR, 0xc0000083
     .set IA32_FMASK, 0xc0000084
+    .set IA32_KERNEL_GS_BASE, 0xc0000102
+    .set IA32_SYSENTER_ESP, 0x175
     .set TSS_SELECTOR, 0x30       # of processor 0; 16 bytes each
 
     .section .text
@@ -205,6 +208,18 @@ processor:
     wrmsr
     mov $IA32_FMASK, %ecx
     xor %eax, %eax
+    wrmsr
+    # What the guest does not use has addresses such as Linux' ones: who saves it meets numbers of each size and sign.
+    mov $IA32_CSTAR, %ecx
+    mov $0x81e00000, %eax
+    mov $-1, %edx
+    wrmsr
+    mov $IA32_KERNEL_GS_BASE, %ecx
+    mov $0xffff8880, %edx
+    wrmsr
+    mov $IA32_SYSENTER_ESP, %ecx
+    mov $-1, %eax
+    mov $-1, %edx
     wrmsr
     mov $IA32_APIC_BASE, %ecx
     rdmsr

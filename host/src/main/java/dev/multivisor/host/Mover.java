@@ -6,6 +6,7 @@ import dev.multivisor.api.MachineSpec;
 import dev.multivisor.api.Resources;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Lock;
@@ -20,18 +21,23 @@ final class Mover {
     /** How long it may take until the vCPUs are asked to come out: the stand-in's first moves may be slow. */
     private static final Duration PREPARATION = Duration.ofSeconds(5);
 
-    /**
-     * How often the stand-in is moved, and for how long at the most: code and data that are in no cache cost several
-     * times as much. No more than needed, because it makes garbage, and to collect that stops the guest too.
-     */
-    private static final int WARMING = 6;
-
-    private static final long WARMING_NANOS = 3_000_000L;
-
-    /** How long to wait until moves are fast, and how much longer than the fastest one they may take then. */
+    /** How long to wait until moves are fast: how many in a row, and how much longer than the fastest one they may take. */
     private static final long SPEED_NANOS = 300_000_000L;
 
+    private static final int SPEED_MOVES = 6;
+
     private static final int SPEED_FACTOR = 2;
+
+    /**
+     * How many moves in a row, just before the guest stops, must take hardly longer than the fastest of them: code and data
+     * that are in no cache cost several times as much, and who was interrupted for a time slice has none there any
+     * more. With a limit, because each makes garbage, and to collect that stops the guest too.
+     */
+    private static final int WARMING = 4;
+
+    private static final int WARMING_LIMIT = 40;
+
+    private static final long WARMING_NANOS = 100_000_000L;
 
     /** How long vCPUs may take to come out before they count as lost; longer than any patience with a pause. */
     private static final Duration GATHERING = Duration.ofSeconds(2);
@@ -50,7 +56,13 @@ final class Mover {
 
     private static final long LOOK_NANOS = 5_000_000;
 
-    /** What is to be done. */
+    /**
+     * What is to be done.
+     *
+     * @param cpus how many vCPUs have to come out
+     * @param recent what the stand-in begins with, see {@link StandIn}
+     * @param rehearsal whether the machine is a stand-in itself, so that nothing need be fast
+     */
     record Plan(
             LoadedEngine from,
             MachineSpec machineSpec,
@@ -59,7 +71,9 @@ final class Mover {
             MachineSpec spec,
             Resources resources,
             int cpus,
-            Duration patience) {}
+            Duration patience,
+            Optional<byte[]> recent,
+            boolean rehearsal) {}
 
     /** What the machine does in a handover. */
     interface Subject {
@@ -99,7 +113,7 @@ final class Mover {
     private volatile Machine target;
     private long save;
     private long restore;
-    private int stateBytes;
+    private volatile byte[] moved = {};
 
     /**
      * A mover for one attempt.
@@ -187,11 +201,13 @@ final class Mover {
     private void move() {
         StandIn standIn = null;
         try {
-            step = "rehearsing on engine " + plan.to.jar().version();
-            standIn = new StandIn(plan.from, plan.machineSpec, plan.to, plan.spec);
-            awaitSpeed(standIn);
-            YoungSpace.makeRoom();
-            standIn.warm(WARMING, WARMING_NANOS);
+            if (!plan.rehearsal) {
+                step = "rehearsing on engine " + plan.to.jar().version();
+                standIn = new StandIn(plan.from, plan.machineSpec, plan.to, plan.spec, plan.recent);
+                awaitSpeed(standIn);
+                YoungSpace.makeRoom();
+                warm(standIn);
+            }
             step = "gathering the vCPUs";
             prepared = true;
             gather();
@@ -224,27 +240,38 @@ final class Mover {
         long best = plan.to.bestFrom(plan.from, plan.machineSpec.cpus());
         int fast = 0;
         do {
-            long start = System.nanoTime();
-            standIn.there().close();
-            long took = System.nanoTime() - start;
+            long took = standIn.timed();
             best = Math.min(best, took);
             fast = took <= best * SPEED_FACTOR ? fast + 1 : 0;
-        } while (fast < WARMING && System.nanoTime() < end);
+        } while (fast < SPEED_MOVES && System.nanoTime() < end);
         plan.to.tookFrom(plan.from, plan.machineSpec.cpus(), best);
+    }
+
+    /** Moves the stand-in until the processor's caches hold what that takes. */
+    private static void warm(StandIn standIn) {
+        long end = System.nanoTime() + WARMING_NANOS;
+        long best = Long.MAX_VALUE;
+        int fast = 0;
+        for (int n = 0; n < WARMING_LIMIT && fast < WARMING && (n == 0 || System.nanoTime() < end); n++) {
+            long took = standIn.timed();
+            best = Math.min(best, took);
+            fast = took <= best + best / 2 ? fast + 1 : 0;
+        }
     }
 
     /** Makes the vCPUs come out, if any are in. */
     private void gather() {
-        if (plan.cpus > 0) {
-            attempt.expectMover(urgency.begin(Urgency.MOVER, List.of(HostScheduler.thread())));
-        } else {
-            attempt.expectMover(false);
-        }
-        subject.begin(attempt);
-        if (plan.cpus > 0) {
-            // Only when they are to come out: else they would go on with the guest, and nobody could tell them.
+        // A rehearsal must not disturb the guests that run meanwhile.
+        boolean urgent = plan.cpus > 0
+                && !plan.rehearsal
+                && urgency.begin(Urgency.MOVER, List.of(HostScheduler.thread()));
+        attempt.expectMover(urgent);
+        if (urgent) {
+            // Before they are told to come out: the time that this takes would keep a processor from one when another is
+            // out already. The mover goes before them, so it can tell them still.
             urgency.begin(Urgency.VCPU, subject.hostThreads());
         }
+        subject.begin(attempt);
     }
 
     private void transfer() {
@@ -252,7 +279,7 @@ final class Mover {
             step = "saving on engine " + plan.from.jar().version();
             long start = System.nanoTime();
             byte[] state = plan.machine.save(plan.to.info().state());
-            stateBytes = state.length;
+            moved = state;
             long saved = System.nanoTime();
             save = saved - start;
             step = "restoring on engine " + plan.to.jar().version();
@@ -293,6 +320,11 @@ final class Mover {
 
     private String late() {
         return "the guest would have stood still for longer than " + plan.patience.toNanos() / 1000 + " µs";
+    }
+
+    /** The state that it moved, as the target takes it. */
+    byte[] moved() {
+        return moved;
     }
 
     boolean committed() {
@@ -337,6 +369,6 @@ final class Mover {
                 attempt.stoppedNanos(),
                 save,
                 restore,
-                stateBytes);
+                moved.length);
     }
 }

@@ -4,10 +4,15 @@ import dev.multivisor.api.Exit;
 import dev.multivisor.api.Machine;
 import dev.multivisor.api.MachineSpec;
 import dev.multivisor.api.VirtualCpu;
+import java.lang.management.CompilationMXBean;
+import java.lang.management.ManagementFactory;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 
 /**
  * Warms up what a handover will do while the guest runs on undisturbed: a stand-in machine of the same specification, with the
@@ -16,14 +21,24 @@ import java.util.concurrent.TimeUnit;
  * when the guest arrives. A target that fails at that is found out.
  */
 final class Rehearsal {
-    /** How many moves in a row without a new best time say that it no longer falls. */
-    private static final int STEADY_MOVES = 200;
+    /** How many moves are looked at together, because single ones wait for a processor now and then. */
+    private static final int BLOCK = 100;
+
+    /** How long the JVM's compilers get after each, and how often to look whether they have compiled anything. */
+    private static final long COMPILING_NANOS = 200_000_000L;
+
+    private static final long COMPILING_LOOK_NANOS = 20_000_000L;
+
+    /** How many of these without a new best median say that it no longer falls. */
+    private static final int STEADY_BLOCKS = 3;
 
     /** How often to move it at least: the JVM compiles what was called some hundred times. */
     private static final int ROUNDS = 1000;
 
-    /** The part of the time for running, in per cent. */
-    private static final int RUNNING = 50;
+    /** The parts of the time that are over when it has run, and when it was moved, in per cent. */
+    private static final int RUNNING = 40;
+
+    private static final int MOVING = 80;
 
     /** How often to look how fast the stand-in runs, and after how many looks without a new best it is fast. */
     private static final long LOOK_MILLIS = 50;
@@ -34,26 +49,29 @@ final class Rehearsal {
     private static final long KICK_MILLIS = 2000;
 
     private final LoadedEngine from;
+    private final MachineSpec spec;
     private final LoadedEngine to;
     private final MachineSpec toSpec;
 
-    private Rehearsal(LoadedEngine from, LoadedEngine to, MachineSpec toSpec) {
+    private Rehearsal(LoadedEngine from, MachineSpec spec, LoadedEngine to, MachineSpec toSpec) {
         this.from = from;
+        this.spec = spec;
         this.to = to;
         this.toSpec = toSpec;
     }
 
     /**
-     * Runs and moves the stand-in until it is fast or the time is up. It occupies one processor of the host.
+     * Runs and moves the stand-in until it is fast or the time is up. It occupies one processor of the host, and at
+     * the end, for some tenths of a second, as many as there are vCPUs.
      *
-     * @return the last move's time in nanoseconds
+     * @return the state of a machine that ran, as the source takes it; empty if there is no way back to the source
      * @throws HostException if the target cannot take or run such a machine
      */
-    static long run(LoadedEngine from, MachineSpec spec, LoadedEngine to, MachineSpec toSpec, Duration limit) {
-        return new Rehearsal(from, to, toSpec).run(spec, limit.toNanos());
+    static Optional<byte[]> run(LoadedEngine from, MachineSpec spec, LoadedEngine to, MachineSpec toSpec, Duration limit) {
+        return new Rehearsal(from, spec, to, toSpec).run(limit.toNanos());
     }
 
-    private long run(MachineSpec spec, long nanos) {
+    private Optional<byte[]> run(long nanos) {
         long start = System.nanoTime();
         StandIn standIn = new StandIn(from, spec, to, toSpec);
         boolean stuck = false;
@@ -64,7 +82,7 @@ final class Rehearsal {
                 throw new HostException("engine " + to.jar().version() + ": did not let go of a vCPU within "
                         + KICK_MILLIS + " ms while rehearsing");
             }
-            return move(standIn, target, start + nanos);
+            move(standIn, target, start + nanos / 100 * MOVING);
         } finally {
             if (stuck) {
                 standIn.abandon();
@@ -72,30 +90,52 @@ final class Rehearsal {
                 standIn.close();
             }
         }
+        return new DressRehearsal(from, spec, to, toSpec).run(start + nanos);
     }
 
     /**
      * Moves the stand-in there and back until that is fast or it is the end, but once at least. Back, because a
      * rollback has to be as short.
      */
-    private static long move(StandIn standIn, Machine ran, long end) {
+    private static void move(StandIn standIn, Machine ran, long end) {
+        long[] times = new long[BLOCK];
         long best = Long.MAX_VALUE;
-        long last;
         int since = 0;
         int rounds = 0;
         do {
             long start = System.nanoTime();
             Machine there = standIn.there();
-            last = System.nanoTime() - start;
+            times[rounds % BLOCK] = System.nanoTime() - start;
             standIn.back(there);
             there.close();
             // And one that has run, whose devices are not as they were at power-on.
             standIn.thereAndBack(ran);
-            since = last < best ? 0 : since + 1;
-            best = Math.min(best, last);
-        } while ((++rounds < ROUNDS || since < STEADY_MOVES) && System.nanoTime() < end);
+            if (++rounds % BLOCK == 0) {
+                Arrays.sort(times);
+                long median = times[BLOCK / 2];
+                // A few per cent less are noise.
+                since = median < best - best / 20 ? 0 : since + 1;
+                best = Math.min(best, median);
+                letCompile(end);
+            }
+        } while ((rounds < ROUNDS || since < STEADY_BLOCKS) && System.nanoTime() < end);
         ran.close();
-        return last;
+    }
+
+    /** Waits until the JVM's compilers have caught up, which get no processor else on a busy host, or have had their time. */
+    private static void letCompile(long end) {
+        CompilationMXBean jit = ManagementFactory.getCompilationMXBean();
+        if (jit == null || !jit.isCompilationTimeMonitoringSupported()) {
+            return;
+        }
+        long limit = Math.min(end, System.nanoTime() + COMPILING_NANOS);
+        long before;
+        long after = jit.getTotalCompilationTime();
+        do {
+            before = after;
+            LockSupport.parkNanos(COMPILING_LOOK_NANOS);
+            after = jit.getTotalCompilationTime();
+        } while (after > before && System.nanoTime() < limit);
     }
 
     /**

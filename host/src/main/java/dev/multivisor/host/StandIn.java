@@ -23,16 +23,32 @@ final class StandIn implements AutoCloseable {
     private final Machine source;
 
     StandIn(LoadedEngine from, MachineSpec spec, LoadedEngine to, MachineSpec toSpec) {
+        this(from, spec, to, toSpec, Optional.empty());
+    }
+
+    /** @param recent what the engine that it comes from takes: the state of a machine that ran, which it begins with */
+    StandIn(LoadedEngine from, MachineSpec spec, LoadedEngine to, MachineSpec toSpec, Optional<byte[]> recent) {
         this.from = from;
         this.spec = spec;
         this.to = to;
         this.toSpec = toSpec;
         try {
-            source = from.engine().create(spec, BuiltinGuest.boot("quiet vary"), resources);
+            source = source(recent);
         } catch (Throwable e) {
             memory.close();
             throw e;
         }
+    }
+
+    private Machine source(Optional<byte[]> recent) {
+        if (recent.isPresent()) {
+            try {
+                return from.engine().restore(spec, recent.get(), resources);
+            } catch (RuntimeException e) {
+                // It may need more than a stand-in has, such as disks.
+            }
+        }
+        return from.engine().create(spec, BuiltinGuest.boot("quiet vary"), resources);
     }
 
     /** The guest's time, which stands still. */
@@ -43,6 +59,15 @@ final class StandIn implements AutoCloseable {
     /** The stand-in on the target. */
     Machine there() {
         return to.engine().restore(toSpec, source.save(to.info().state()), resources);
+    }
+
+    /** Moves it to the target; how long that took, in nanoseconds. */
+    long timed() {
+        long start = System.nanoTime();
+        Machine there = there();
+        long took = System.nanoTime() - start;
+        there.close();
+        return took;
     }
 
     /** Moves it from the target back to the source, if there is a way back from there. */
@@ -67,14 +92,6 @@ final class StandIn implements AutoCloseable {
             return Optional.empty();
         }
         return Optional.of(from.engine().restore(spec, state, resources));
-    }
-
-    /** Moves it to the target some times, but for so long at the most. */
-    void warm(int times, long nanos) {
-        long end = System.nanoTime() + nanos;
-        for (int n = 0; n < times && (n == 0 || System.nanoTime() < end); n++) {
-            there().close();
-        }
     }
 
     /** Saves it some times, but for so long at the most. */

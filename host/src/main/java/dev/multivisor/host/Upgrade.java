@@ -139,23 +139,19 @@ final class Upgrade {
         return report;
     }
 
-    /**
-     * Makes the source's saving and the target's restoring warm while the guest runs on.
-     *
-     * @return how long a move of a stand-in takes by now, in nanoseconds
-     */
-    long rehearse(LoadedEngine target, MachineSpec spec, Duration limit) {
+    /** Makes the source's saving and the target's restoring warm while the guest runs on. */
+    private void rehearse(LoadedEngine target, MachineSpec spec, Duration limit) {
         Residence home = machine.home();
         home.engine().retain();
         target.retain();
         try {
-            long last = Isolated.call(
-                    "rehearsing on engine " + target.jar().version(),
-                    limit.plus(GRACE),
-                    () -> Rehearsal.run(home.engine(), home.spec(), target, spec, limit));
+            Isolated.call(
+                            "rehearsing on engine " + target.jar().version(),
+                            limit.plus(GRACE),
+                            () -> Rehearsal.run(home.engine(), home.spec(), target, spec, limit))
+                    .ifPresent(machine::resembles);
             target.warmedFrom(home.engine(), spec.cpus());
             home.engine().warmedFrom(target, spec.cpus());
-            return last;
         } finally {
             target.release();
             home.engine().release();

@@ -58,6 +58,9 @@ public final class VirtualMachine implements AutoCloseable {
     /** Where a rollback would go; null if it was never elsewhere. Written under control. */
     private volatile Origin origin;
 
+    /** A state such as this machine's, for stand-ins, that the engine where it is takes. */
+    private volatile Optional<byte[]> recent = Optional.empty();
+
     /** What the guest's kernel said in a panic, or null. */
     private volatile String panic;
 
@@ -254,6 +257,11 @@ public final class VirtualMachine implements AutoCloseable {
         return handOver(target, home().spec(), patience, Duration.ZERO);
     }
 
+    /** Moves a machine that only stands in for another one. */
+    HandoverReport rehearseHandover(LoadedEngine target, MachineSpec spec, Duration patience) {
+        return handOver(target, spec, patience, Duration.ZERO, true);
+    }
+
     /**
      * Moves the machine, whether it runs or is paused. Whatever fails before the commit leaves it where it was.
      *
@@ -261,6 +269,11 @@ public final class VirtualMachine implements AutoCloseable {
      * @throws HostException if the machine is closed or has ended
      */
     HandoverReport handOver(LoadedEngine target, MachineSpec spec, Duration patience, Duration trial) {
+        return handOver(target, spec, patience, trial, false);
+    }
+
+    private HandoverReport handOver(
+            LoadedEngine target, MachineSpec spec, Duration patience, Duration trial, boolean rehearsal) {
         control.lock();
         try {
             Phase before = execution.phase();
@@ -272,19 +285,31 @@ public final class VirtualMachine implements AutoCloseable {
             source.engine().retain();
             int cpus = running ? source.cpus().size() : 0;
             Mover.Plan plan = new Mover.Plan(
-                    source.engine(), source.spec(), source.machine(), target, spec, resources, cpus, patience);
+                    source.engine(),
+                    source.spec(),
+                    source.machine(),
+                    target,
+                    spec,
+                    resources,
+                    cpus,
+                    patience,
+                    recent,
+                    rehearsal);
             Mover mover = new Mover(plan, new HandoverSubject(before, target, spec, patience, trial), execution.lock);
             try {
                 return mover.run(settings.name);
             } finally {
                 execution.endHandover();
                 if (mover.committed()) {
+                    recent = Optional.of(mover.moved());
                     accounts.moved(
                             target.jar().version(), work(), source.machine().statistics());
                     execution.probation().ifPresent(Probation::start);
                     forgetOrigin();
                     origin = new Origin(source.engine(), source.spec());
                 } else {
+                    // The next attempt's stand-in begins otherwise, lest it be that which failed.
+                    recent = Optional.empty();
                     source.engine().release();
                 }
                 mover.discard(settings.name);
@@ -372,6 +397,13 @@ public final class VirtualMachine implements AutoCloseable {
             return Optional.ofNullable(origin);
         } finally {
             control.unlock();
+        }
+    }
+
+    /** Notes a state such as this machine's, as the engine where it is takes it. */
+    void resembles(byte[] state) {
+        if (recent.isEmpty()) {
+            recent = Optional.of(state);
         }
     }
 
