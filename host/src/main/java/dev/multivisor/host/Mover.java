@@ -262,12 +262,12 @@ final class Mover {
     /** Makes the vCPUs come out, if any are in. */
     private void gather() {
         // A rehearsal must not disturb the guests that run meanwhile.
-        boolean urgent = plan.cpus > 0
-                && !plan.rehearsal
-                && urgency.begin(Urgency.MOVER, List.of(HostScheduler.thread()));
+        boolean urgent =
+                plan.cpus > 0 && !plan.rehearsal && urgency.begin(Urgency.MOVER, List.of(HostScheduler.thread()));
         attempt.expectMover(urgent);
         if (urgent) {
-            // Before they are told to come out: the time that this takes would keep a processor from one when another is
+            // Before they are told to come out: the time that this takes would keep a processor from one when another
+            // is
             // out already. The mover goes before them, so it can tell them still.
             urgency.begin(Urgency.VCPU, subject.hostThreads());
         }

@@ -67,7 +67,8 @@ final class Rehearsal {
      * @return the state of a machine that ran, as the source takes it; empty if there is no way back to the source
      * @throws HostException if the target cannot take or run such a machine
      */
-    static Optional<byte[]> run(LoadedEngine from, MachineSpec spec, LoadedEngine to, MachineSpec toSpec, Duration limit) {
+    static Optional<byte[]> run(
+            LoadedEngine from, MachineSpec spec, LoadedEngine to, MachineSpec toSpec, Duration limit) {
         return new Rehearsal(from, spec, to, toSpec).run(limit.toNanos());
     }
 

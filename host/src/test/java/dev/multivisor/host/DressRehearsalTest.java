@@ -49,8 +49,8 @@ class DressRehearsalTest {
         "1.0, 2-run-throws, engine 2-run-throws failed on vCPU 0: java.lang.IllegalStateException: boom"
     })
     void tellsWhatFails(String from, String to, String problem) {
-        HostException e = assertThrows(
-                HostException.class, () -> rehearse(from, to, System.nanoTime() + 5_000_000_000L));
+        HostException e =
+                assertThrows(HostException.class, () -> rehearse(from, to, System.nanoTime() + 5_000_000_000L));
         assertEquals("engine " + to + ": failed while rehearsing: " + problem, number(e.getMessage()));
     }
 
