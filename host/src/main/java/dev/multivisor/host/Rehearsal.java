@@ -36,9 +36,9 @@ final class Rehearsal {
     private static final int ROUNDS = 1000;
 
     /** The parts of the time that are over when it has run, and when it was moved, in per cent. */
-    private static final int RUNNING = 40;
+    private static final int RUNNING = 25;
 
-    private static final int MOVING = 80;
+    private static final int MOVING = 85;
 
     /** How often to look how fast the stand-in runs, and after how many looks without a new best it is fast. */
     private static final long LOOK_MILLIS = 50;
