@@ -41,6 +41,9 @@ final class Trial {
     private long done, nanos;
     private int calls;
 
+    /** Calls for HotSpot that are still to be made. */
+    private int owed;
+
     private int pause = SHORTEST;
     private long pausedAt, pausedInstructions;
 
@@ -64,6 +67,9 @@ final class Trial {
      * @return for how many executions of its entry the interpreter is to do it, or 0
      */
     int ran(Cpu cpu, CompiledCode code, long instructions, long time) {
+        if (owed > 0) {
+            return train(cpu, code);
+        }
         done += instructions;
         nanos += time;
         calls++;
@@ -97,13 +103,22 @@ final class Trial {
         }
         if (training) {
             // The fewest, for what is executed in few of a method's calls is compiled as if it did not matter.
-            int more = made < LOOPING ? LOOPING_CALLS : CALLS;
-            for (int n = 0; n < more; n++) {
-                code.run(cpu, 0, 0);
-            }
-        } else {
-            pause = Math.min(2 * pause, LONGEST);
+            owed = made < LOOPING ? LOOPING_CALLS : CALLS;
+            return train(cpu, code);
         }
+        pause = Math.min(2 * pause, LONGEST);
+        return paused(cpu);
+    }
+
+    /** Makes the calls that are owed, some milliseconds of them: what wants the vCPU's attention goes before the rest. */
+    private int train(Cpu cpu, CompiledCode code) {
+        do {
+            code.run(cpu, 0, 0);
+        } while (--owed > 0 && !cpu.attention());
+        return owed > 0 ? 0 : paused(cpu);
+    }
+
+    private int paused(Cpu cpu) {
         pausedAt = System.nanoTime();
         pausedInstructions = cpu.instructions;
         return pause;

@@ -65,6 +65,20 @@ class TrialTest {
         }
     }
 
+    /** An interrupt, or a handover, must not wait for all the calls that HotSpot is to see. */
+    @Test
+    void whatWantsAttentionGoesBeforeTraining() {
+        cpu.attention = 1;
+        while (code.calls == 0) {
+            long budget = trial.budget(20_000);
+            assertEquals(0, trial.ran(cpu, code, budget, budget * 1000));
+        }
+        assertEquals(1, code.calls);
+        cpu.attention = 0;
+        assertTrue(trial.ran(cpu, code, 1, 1000) > 0);
+        assertTrue(code.calls > 100, code.calls + " calls");
+    }
+
     @Test
     void codeThatBecameQuickIsExecuted() {
         decide(1000);
