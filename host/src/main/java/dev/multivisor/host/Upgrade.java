@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Supplier;
 
@@ -29,6 +30,12 @@ final class Upgrade {
 
     private final VirtualMachine machine;
     private final ReentrantLock turn = new ReentrantLock();
+
+    /** How many want it back. */
+    private final AtomicInteger returning = new AtomicInteger();
+
+    /** The last way back, if it succeeded. Guarded by the turn. */
+    private Optional<HandoverReport> returned = Optional.empty();
 
     Upgrade(VirtualMachine machine) {
         this.machine = machine;
@@ -77,17 +84,33 @@ final class Upgrade {
         return inTurn(Duration.ZERO, () -> move(target, changed(request.parameters()), request));
     }
 
-    /** Back to where it came from, at once or after the move that is under way. */
+    /**
+     * Back to where it came from, at once or after the move that is under way. If that is the way back already, which
+     * a probation may have begun, it is the answer: another one would lead to the engine that was left.
+     */
     HandoverReport back(Duration deadline) {
-        return inTurn(TURN, () -> {
-            Origin origin = machine.origin()
-                    .orElseThrow(() -> new HostException("machine " + machine.name()
-                            + ": has been on no other engine, so there is nothing to roll back to"));
-            return move(
-                    origin.engine(),
-                    origin.spec(),
-                    new UpgradeRequest(Map.of(), deadline, Duration.ZERO, Duration.ZERO));
-        });
+        boolean joins = returning.getAndIncrement() > 0;
+        try {
+            return inTurn(TURN, () -> {
+                if (!joins || returned.isEmpty()) {
+                    returned = Optional.empty();
+                    HandoverReport report = goBack(deadline);
+                    returned = Optional.of(report).filter(HandoverReport::committed);
+                    return report;
+                }
+                return returned.get();
+            });
+        } finally {
+            returning.decrementAndGet();
+        }
+    }
+
+    private HandoverReport goBack(Duration deadline) {
+        Origin origin = machine.origin()
+                .orElseThrow(() -> new HostException("machine " + machine.name()
+                        + ": has been on no other engine, so there is nothing to roll back to"));
+        return move(
+                origin.engine(), origin.spec(), new UpgradeRequest(Map.of(), deadline, Duration.ZERO, Duration.ZERO));
     }
 
     private HandoverReport inTurn(Duration patience, Supplier<HandoverReport> action) {

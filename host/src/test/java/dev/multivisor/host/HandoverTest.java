@@ -10,6 +10,9 @@ import dev.multivisor.host.FakeEngine.Recipe;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -71,6 +74,28 @@ class HandoverTest {
             assertFalse(report.committed());
             assertTrue(report.reason().endsWith("java.lang.IllegalStateException: cannot save"), report.reason());
             assertRuns(machine);
+        }
+    }
+
+    /** As when somebody and a probation find at once that an engine is bad: the second must not lead there again. */
+    @Test
+    void goesBackOnceHoweverManyWantIt() throws Exception {
+        LoadedEngine target = load("2-save-slow-real");
+        try (VirtualMachine machine = machine(1, "idle")) {
+            machine.start();
+            assertTrue(machine.handOver(target, PATIENCE).committed());
+            try (ExecutorService threads = Executors.newFixedThreadPool(2)) {
+                Future<HandoverReport> one = threads.submit(() -> machine.rollBack(Duration.ofSeconds(5)));
+                Thread.sleep(500);
+                Future<HandoverReport> other = threads.submit(() -> machine.rollBack(Duration.ofSeconds(5)));
+                assertTrue(one.get().committed(), () -> one.resultNow().reason());
+                assertTrue(other.get().committed(), () -> other.resultNow().reason());
+            }
+            assertSame(source, machine.engine());
+            assertRuns(machine);
+            // Later on, back means to where it was in between.
+            assertTrue(machine.rollBack(PATIENCE).committed());
+            assertSame(target, machine.engine());
         }
     }
 
