@@ -105,7 +105,7 @@ programs() {
     for ((n = 1; n <= runs; n++)); do
         for side in $sides; do
             # An initramfs of this size reaches over the ACPI tables that the microvm's firmware puts at the memory's end.
-            memory=1024 machine=microvm,acpi=off run programs "$side" "$n" "rounds=$rounds divisor=$divisor programs=$chosen"
+            memory=1024 run programs "$side" "$n" "rounds=$rounds divisor=$divisor programs=$chosen"
             check_sums "$results/programs-$side-$n"
         done
     done
