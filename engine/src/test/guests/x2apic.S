@@ -138,7 +138,7 @@ test:
     rdtsc
     shl $32, %rdx
     or %rdx, %rax
-    add $1000000, %rax
+    add $50000000, %rax                    # here, too
     mov %rax, %rdx
     shr $32, %rdx
     mov $0x6e0, %ecx
@@ -153,7 +153,7 @@ test:
     shl $32, %rdx
     or %rdx, %rax
     sub %rsi, %rax
-    cmp $5000000, %rax
+    cmp $60000000, %rax
     jb 2b
     cli
     mov ticks, %eax
