@@ -86,7 +86,6 @@ class HandoverTest {
             assertTrue(machine.handOver(target, PATIENCE).committed());
             try (ExecutorService threads = Executors.newFixedThreadPool(2)) {
                 Future<HandoverReport> one = threads.submit(() -> machine.rollBack(Duration.ofSeconds(5)));
-                Thread.sleep(500);
                 Future<HandoverReport> other = threads.submit(() -> machine.rollBack(Duration.ofSeconds(5)));
                 assertTrue(one.get().committed(), () -> one.resultNow().reason());
                 assertTrue(other.get().committed(), () -> other.resultNow().reason());
