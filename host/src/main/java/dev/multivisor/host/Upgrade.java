@@ -13,7 +13,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Supplier;
 
@@ -31,10 +30,10 @@ final class Upgrade {
     private final VirtualMachine machine;
     private final ReentrantLock turn = new ReentrantLock();
 
-    /** How many want it back. */
-    private final AtomicInteger returning = new AtomicInteger();
+    /** How often it went back. Written in turn. */
+    private volatile int returns;
 
-    /** The last way back, if it succeeded. Guarded by the turn. */
+    /** The last way back. Guarded by the turn. */
     private Optional<HandoverReport> returned = Optional.empty();
 
     Upgrade(VirtualMachine machine) {
@@ -89,20 +88,18 @@ final class Upgrade {
      * a probation may have begun, it is the answer: another one would lead to the engine that was left.
      */
     HandoverReport back(Duration deadline) {
-        boolean joins = returning.getAndIncrement() > 0;
-        try {
-            return inTurn(TURN, () -> {
-                if (!joins || returned.isEmpty()) {
-                    returned = Optional.empty();
-                    HandoverReport report = goBack(deadline);
-                    returned = Optional.of(report).filter(HandoverReport::committed);
+        int before = returns;
+        return inTurn(TURN, () -> {
+            if (returns == before) {
+                HandoverReport report = goBack(deadline);
+                if (!report.committed()) {
                     return report;
                 }
-                return returned.get();
-            });
-        } finally {
-            returning.decrementAndGet();
-        }
+                returned = Optional.of(report);
+                returns++;
+            }
+            return returned.orElseThrow();
+        });
     }
 
     private HandoverReport goBack(Duration deadline) {
