@@ -104,7 +104,7 @@ programs() {
     expected "$divisor"
     for ((n = 1; n <= runs; n++)); do
         for side in $sides; do
-            # An initramfs of this size reaches over the ACPI tables that the microvm's firmware puts at the memory's end.
+            # Room for the initramfs and what is unpacked from it.
             memory=1024 run programs "$side" "$n" "rounds=$rounds divisor=$divisor programs=$chosen"
             check_sums "$results/programs-$side-$n"
         done

@@ -320,7 +320,7 @@ final class Code {
         constant(LazyFlags.RAW).b.istore(kind);
     }
 
-    /** Stores all but general registers, and how far it came. RIP is on the stack; {@code extra} instructions are in {@link #at}. */
+    /** Stores all but general registers, and how far it came. RIP is on the stack; after a fault, {@link #at} counts too. */
     void writeBack(Usage usage, boolean fault) {
         b.lstore(rip);
         spill(0, usage.dirtyXmms());
