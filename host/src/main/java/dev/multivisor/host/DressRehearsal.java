@@ -3,7 +3,6 @@ package dev.multivisor.host;
 import dev.multivisor.api.EngineException;
 import dev.multivisor.api.MachineSpec;
 import java.time.Duration;
-import java.util.Optional;
 
 /**
  * Moves a machine that stands in for another one while it runs, vCPU threads and all. So the JVM has loaded and compiled
@@ -30,23 +29,25 @@ final class DressRehearsal {
     /**
      * Moves it until it was moved often enough or it is the end, but once at least.
      *
-     * @return its state on the engine where it was at first; empty if there is no way back there
-     * @throws HostException if it cannot be moved to the target
+     * @return how often it was on the target
+     * @throws HostException if it cannot be moved there
      */
-    Optional<byte[]> run(long end) {
+    int run(long end) {
         VirtualMachine.Settings settings = new VirtualMachine.Settings(
                 "rehearsal", BuiltinGuest.MEMORY, spec, StandIn.Deaf.CONSOLE, StandIn.Deaf.CONSOLE);
         try (VirtualMachine standIn = VirtualMachine.create(from, settings, BuiltinGuest.boot("quiet vary"))) {
             standIn.start();
-            for (int n = 0; n < ROUNDS && (n == 0 || System.nanoTime() < end); n++) {
+            int moves = 0;
+            boolean back;
+            do {
                 move(standIn, to, toSpec);
-                if (!leadsBack(standIn)) {
-                    return Optional.empty();
+                moves++;
+                back = leadsBack(standIn);
+                if (back) {
+                    move(standIn, from, spec);
                 }
-                move(standIn, from, spec);
-            }
-            standIn.pause();
-            return Optional.of(standIn.save());
+            } while (back && moves < ROUNDS && System.nanoTime() < end);
+            return moves;
         }
     }
 

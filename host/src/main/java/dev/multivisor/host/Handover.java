@@ -36,9 +36,10 @@ final class Handover {
 
     /**
      * How long a waiting thread looks again and again before it parks, because a wake-up costs some 50 µs. It yields
-     * meanwhile: there may be fewer processors than vCPUs.
+     * meanwhile: there may be fewer processors than vCPUs. Not for longer: an urgent thread keeps its processor from what
+     * another vCPU may have to wait for before it can come out, such as a thread of the JVM.
      */
-    private static final long SPIN_NANOS = 1_000_000;
+    private static final long SPIN_NANOS = 400_000;
 
     /** How often to look whether the vCPUs have gone on, which need the processors meanwhile. */
     private static final long DEPARTURE_LOOK_NANOS = 500_000;

@@ -61,7 +61,6 @@ final class Mover {
      *
      * @param cpus how many vCPUs have to come out
      * @param recent what the stand-in begins with, see {@link StandIn}
-     * @param rehearsal whether the machine is a stand-in itself, so that nothing need be fast
      */
     record Plan(
             LoadedEngine from,
@@ -73,7 +72,16 @@ final class Mover {
             int cpus,
             Duration patience,
             Optional<byte[]> recent,
-            boolean rehearsal) {}
+            Purpose purpose) {}
+
+    /** What it is for. */
+    enum Purpose {
+        MOVE,
+        /** The machine goes on where it is: only its state is wanted, to begin stand-ins with. */
+        COPY,
+        /** The machine is a stand-in itself, so that nothing need be fast. */
+        REHEARSAL
+    }
 
     /** What the machine does in a handover. */
     interface Subject {
@@ -134,7 +142,7 @@ final class Mover {
         String problem = await();
         attempt.giveUp();
         urgency.end();
-        if (attempt.committed()) {
+        if (attempt.committed() || copied()) {
             attempt.awaitDeparture(DEPARTURE_NANOS);
             return report("");
         }
@@ -201,7 +209,7 @@ final class Mover {
     private void move() {
         StandIn standIn = null;
         try {
-            if (!plan.rehearsal) {
+            if (plan.purpose != Purpose.REHEARSAL) {
                 step = "rehearsing on engine " + plan.to.jar().version();
                 standIn = new StandIn(plan.from, plan.machineSpec, plan.to, plan.spec, plan.recent);
                 awaitSpeed(standIn);
@@ -262,8 +270,9 @@ final class Mover {
     /** Makes the vCPUs come out, if any are in. */
     private void gather() {
         // A rehearsal must not disturb the guests that run meanwhile.
-        boolean urgent =
-                plan.cpus > 0 && !plan.rehearsal && urgency.begin(Urgency.MOVER, List.of(HostScheduler.thread()));
+        boolean urgent = plan.cpus > 0
+                && plan.purpose != Purpose.REHEARSAL
+                && urgency.begin(Urgency.MOVER, List.of(HostScheduler.thread()));
         attempt.expectMover(urgent);
         if (urgent) {
             // Before they are told to come out: the time that this takes would keep a processor from one when another
@@ -278,10 +287,15 @@ final class Mover {
         try {
             step = "saving on engine " + plan.from.jar().version();
             long start = System.nanoTime();
-            byte[] state = plan.machine.save(plan.to.info().state());
+            // A stand-in begins on the source.
+            LoadedEngine reader = plan.purpose == Purpose.COPY ? plan.from : plan.to;
+            byte[] state = plan.machine.save(reader.info().state());
             moved = state;
             long saved = System.nanoTime();
             save = saved - start;
+            if (plan.purpose == Purpose.COPY) {
+                return;
+            }
             step = "restoring on engine " + plan.to.jar().version();
             target = plan.to.engine().restore(plan.spec, state, plan.resources);
             step = "telling engine " + plan.to.jar().version() + " which pages are watched";
@@ -322,7 +336,11 @@ final class Mover {
         return "the guest would have stood still for longer than " + plan.patience.toNanos() / 1000 + " µs";
     }
 
-    /** The state that it moved, as the target takes it. */
+    private boolean copied() {
+        return plan.purpose == Purpose.COPY && moved.length > 0;
+    }
+
+    /** The state that it moved or copied, as the target takes it; empty if it did not come to that. */
     byte[] moved() {
         return moved;
     }
@@ -361,10 +379,11 @@ final class Mover {
     }
 
     private HandoverReport report(String problem) {
+        HandoverReport.Outcome success = copied() ? HandoverReport.Outcome.POSSIBLE : HandoverReport.Outcome.MOVED;
         return new HandoverReport(
                 plan.from.jar().version(),
                 plan.to.jar().version(),
-                problem.isEmpty() ? HandoverReport.Outcome.MOVED : HandoverReport.Outcome.FAILED,
+                problem.isEmpty() ? success : HandoverReport.Outcome.FAILED,
                 problem.isEmpty() ? List.of() : List.of(problem),
                 attempt.stoppedNanos(),
                 save,

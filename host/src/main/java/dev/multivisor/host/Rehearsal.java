@@ -9,7 +9,6 @@ import java.lang.management.ManagementFactory;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.Objects;
-import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
@@ -64,15 +63,13 @@ final class Rehearsal {
      * Runs and moves the stand-in until it is fast or the time is up. It occupies one processor of the host, and at
      * the end, for some tenths of a second, as many as there are vCPUs.
      *
-     * @return the state of a machine that ran, as the source takes it; empty if there is no way back to the source
      * @throws HostException if the target cannot take or run such a machine
      */
-    static Optional<byte[]> run(
-            LoadedEngine from, MachineSpec spec, LoadedEngine to, MachineSpec toSpec, Duration limit) {
-        return new Rehearsal(from, spec, to, toSpec).run(limit.toNanos());
+    static void run(LoadedEngine from, MachineSpec spec, LoadedEngine to, MachineSpec toSpec, Duration limit) {
+        new Rehearsal(from, spec, to, toSpec).run(limit.toNanos());
     }
 
-    private Optional<byte[]> run(long nanos) {
+    private void run(long nanos) {
         long start = System.nanoTime();
         StandIn standIn = new StandIn(from, spec, to, toSpec);
         boolean stuck = false;
@@ -91,7 +88,7 @@ final class Rehearsal {
                 standIn.close();
             }
         }
-        return new DressRehearsal(from, spec, to, toSpec).run(start + nanos);
+        new DressRehearsal(from, spec, to, toSpec).run(start + nanos);
     }
 
     /**

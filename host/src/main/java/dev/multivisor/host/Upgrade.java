@@ -136,15 +136,11 @@ final class Upgrade {
             machine.event(MachineEvent.Kind.REFUSED, "engine " + to + ": " + refused.reason(), Optional.of(refused));
             return refused;
         }
-        // What was rehearsed once in a process stays warm there.
-        if (request.rehearsal().isPositive() && !target.warmFrom(source, spec.cpus())) {
-            machine.event(MachineEvent.Kind.REHEARSING, "engine " + to);
-            try {
-                rehearse(target, spec, request.rehearsal());
-            } catch (HostException e) {
-                HandoverReport failed = HandoverReport.notBegun(from, to, Outcome.FAILED, List.of(e.getMessage()));
-                machine.event(MachineEvent.Kind.NOT_MOVED, e.getMessage(), Optional.of(failed));
-                return failed;
+        if (request.rehearsal().isPositive()) {
+            Optional<HandoverReport> failed = prepare(target, spec, request);
+            if (failed.isPresent()) {
+                machine.event(MachineEvent.Kind.NOT_MOVED, failed.get().reason(), failed);
+                return failed.get();
             }
         }
         HandoverReport report = machine.handOver(target, spec, request.deadline(), request.probation());
@@ -159,17 +155,39 @@ final class Upgrade {
         return report;
     }
 
+    /** Makes the move warm; a report only if that failed. */
+    private Optional<HandoverReport> prepare(LoadedEngine target, MachineSpec spec, UpgradeRequest request) {
+        LoadedEngine source = machine.home().engine();
+        String from = source.jar().version();
+        String to = target.jar().version();
+        // What was rehearsed once in a process stays warm there.
+        if (!target.warmFrom(source, spec.cpus())) {
+            machine.event(MachineEvent.Kind.REHEARSING, "engine " + to);
+            try {
+                rehearse(target, spec, request.rehearsal());
+            } catch (HostException e) {
+                return Optional.of(HandoverReport.notBegun(from, to, Outcome.FAILED, List.of(e.getMessage())));
+            }
+        }
+        Optional<HandoverReport> copy = machine.copyState(target, spec, request.deadline());
+        copy.filter(report -> report.outcome() == Outcome.POSSIBLE)
+                .ifPresent(report -> machine.event(
+                        MachineEvent.Kind.REHEARSING,
+                        "engine " + to + ", with the machine's own state: stopped for " + report.stopped() / 1000
+                                + " µs"));
+        return copy.filter(report -> report.outcome() == Outcome.FAILED);
+    }
+
     /** Makes the source's saving and the target's restoring warm while the guest runs on. */
     private void rehearse(LoadedEngine target, MachineSpec spec, Duration limit) {
         Residence home = machine.home();
         home.engine().retain();
         target.retain();
         try {
-            Isolated.call(
-                            "rehearsing on engine " + target.jar().version(),
-                            limit.plus(GRACE),
-                            () -> Rehearsal.run(home.engine(), home.spec(), target, spec, limit))
-                    .ifPresent(machine::resembles);
+            Isolated.call("rehearsing on engine " + target.jar().version(), limit.plus(GRACE), () -> {
+                Rehearsal.run(home.engine(), home.spec(), target, spec, limit);
+                return true;
+            });
             target.warmedFrom(home.engine(), spec.cpus());
             home.engine().warmedFrom(target, spec.cpus());
         } finally {

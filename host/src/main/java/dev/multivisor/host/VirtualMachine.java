@@ -259,7 +259,19 @@ public final class VirtualMachine implements AutoCloseable {
 
     /** Moves a machine that only stands in for another one. */
     HandoverReport rehearseHandover(LoadedEngine target, MachineSpec spec, Duration patience) {
-        return handOver(target, spec, patience, Duration.ZERO, true);
+        return handOver(target, spec, patience, Duration.ZERO, Mover.Purpose.REHEARSAL);
+    }
+
+    /**
+     * Copies the machine's state, unless there is one from an earlier move: so the stand-in of the first move has the
+     * same in it as the machine. Stops the guest as a handover does, without what the target takes of one.
+     *
+     * @return what came of it, {@link HandoverReport.Outcome#POSSIBLE} if it was copied; empty if it need not be
+     */
+    Optional<HandoverReport> copyState(LoadedEngine target, MachineSpec spec, Duration patience) {
+        return recent.isPresent()
+                ? Optional.empty()
+                : Optional.of(handOver(target, spec, patience, Duration.ZERO, Mover.Purpose.COPY));
     }
 
     /**
@@ -269,11 +281,11 @@ public final class VirtualMachine implements AutoCloseable {
      * @throws HostException if the machine is closed or has ended
      */
     HandoverReport handOver(LoadedEngine target, MachineSpec spec, Duration patience, Duration trial) {
-        return handOver(target, spec, patience, trial, false);
+        return handOver(target, spec, patience, trial, Mover.Purpose.MOVE);
     }
 
     private HandoverReport handOver(
-            LoadedEngine target, MachineSpec spec, Duration patience, Duration trial, boolean rehearsal) {
+            LoadedEngine target, MachineSpec spec, Duration patience, Duration trial, Mover.Purpose purpose) {
         control.lock();
         try {
             Phase before = execution.phase();
@@ -294,7 +306,7 @@ public final class VirtualMachine implements AutoCloseable {
                     cpus,
                     patience,
                     recent,
-                    rehearsal);
+                    purpose);
             Mover mover = new Mover(plan, new HandoverSubject(before, target, spec, patience, trial), execution.lock);
             try {
                 return mover.run(settings.name);
@@ -308,8 +320,9 @@ public final class VirtualMachine implements AutoCloseable {
                     forgetOrigin();
                     origin = new Origin(source.engine(), source.spec());
                 } else {
-                    // The next attempt's stand-in begins otherwise, lest it be that which failed.
-                    recent = Optional.empty();
+                    // After a failure the next attempt's stand-in begins otherwise, lest it be that which failed.
+                    recent = Optional.of(mover.moved())
+                            .filter(state -> purpose == Mover.Purpose.COPY && state.length > 0);
                     source.engine().release();
                 }
                 mover.discard(settings.name);
@@ -397,13 +410,6 @@ public final class VirtualMachine implements AutoCloseable {
             return Optional.ofNullable(origin);
         } finally {
             control.unlock();
-        }
-    }
-
-    /** Notes a state such as this machine's, as the engine where it is takes it. */
-    void resembles(byte[] state) {
-        if (recent.isEmpty()) {
-            recent = Optional.of(state);
         }
     }
 

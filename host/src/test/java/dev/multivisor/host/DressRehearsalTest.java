@@ -1,6 +1,5 @@
 package dev.multivisor.host;
 
-import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -26,20 +25,19 @@ class DressRehearsalTest {
     Path folder;
 
     @Test
-    void givesTheStateOfAMachineThatRan() throws Exception {
-        Optional<byte[]> state = rehearse("1.0", "2.0", System.nanoTime() + 1_000_000_000);
-        assertArrayEquals(new byte[] {1, 2, 3}, state.orElseThrow());
+    void movesThereAndBackUntilTheEnd() throws Exception {
+        int moves = rehearse("1.0", "2.0", System.nanoTime() + 1_000_000_000);
+        assertTrue(moves > 1, () -> moves + " moves");
     }
 
     @Test
     void movesOnceWhenThereIsNoTime() throws Exception {
-        assertTrue(rehearse("1.0", "2.0", System.nanoTime()).isPresent());
+        assertEquals(1, rehearse("1.0", "2.0", System.nanoTime()));
     }
 
     @Test
     void staysWhereNoWayLeadsBackFrom() throws Exception {
-        assertTrue(rehearse("1.0", "2-format-refuses", System.nanoTime() + 1_000_000_000)
-                .isEmpty());
+        assertEquals(1, rehearse("1.0", "2-format-refuses", System.nanoTime() + 1_000_000_000));
     }
 
     @ParameterizedTest
@@ -70,7 +68,7 @@ class DressRehearsalTest {
         }
     }
 
-    private Optional<byte[]> rehearse(String from, String to, long end) throws IOException {
+    private int rehearse(String from, String to, long end) throws IOException {
         return new DressRehearsal(load(from), SPEC, load(to), SPEC).run(end);
     }
 

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.multivisor.api.MachineSpec;
 import dev.multivisor.host.FakeEngine.Recipe;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -62,6 +63,42 @@ class HandoverTest {
             assertTrue(machine.handOver(target, PATIENCE).committed());
             assertEquals(0, machine.statistics().get("rounds"));
             machine.resume();
+            assertRuns(machine);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void itsStateIsCopiedOnceAndItStaysWhereItIs(boolean paused) throws Exception {
+        LoadedEngine target = load("2.0");
+        try (VirtualMachine machine = machine(2, "idle")) {
+            machine.start();
+            if (paused) {
+                machine.pause();
+            }
+            MachineSpec spec = machine.home().spec();
+            HandoverReport copy = machine.copyState(target, spec, PATIENCE).orElseThrow();
+            assertEquals(HandoverReport.Outcome.POSSIBLE, copy.outcome(), copy.reason());
+            assertEquals(3, copy.stateBytes());
+            assertTrue(machine.copyState(target, spec, PATIENCE).isEmpty());
+            assertSame(source, machine.engine());
+            if (paused) {
+                machine.resume();
+            }
+            assertRuns(machine);
+            assertTrue(machine.handOver(target, PATIENCE).committed());
+            assertTrue(machine.copyState(source, spec, PATIENCE).isEmpty(), "what it moved with is a copy");
+        }
+    }
+
+    @Test
+    void whatCannotBeCopiedGoesOn() throws Exception {
+        try (VirtualMachine machine = machine(1, "save-throws")) {
+            machine.start();
+            HandoverReport copy = machine.copyState(load("2.0"), machine.home().spec(), PATIENCE)
+                    .orElseThrow();
+            assertEquals(HandoverReport.Outcome.FAILED, copy.outcome());
+            assertTrue(copy.reason().endsWith("java.lang.IllegalStateException: cannot save"), copy.reason());
             assertRuns(machine);
         }
     }
