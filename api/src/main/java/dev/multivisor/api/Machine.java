@@ -47,6 +47,16 @@ public interface Machine extends AutoCloseable {
     }
 
     /**
+     * Which guest code is hot, for {@link Engine#prepare}: where it is and what it was, never the code itself. May be
+     * called at any time.
+     *
+     * @return the engine's own bytes; empty from an engine that does not tell
+     */
+    default byte[] hotCode() {
+        return new byte[0];
+    }
+
+    /**
      * How this machine's memory is watched for writes.
      *
      * @throws EngineException from an engine that {@link Engine#tracksPages cannot}

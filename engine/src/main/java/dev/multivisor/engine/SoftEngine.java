@@ -3,12 +3,14 @@ package dev.multivisor.engine;
 import dev.multivisor.api.Boot;
 import dev.multivisor.api.Engine;
 import dev.multivisor.api.EngineInfo;
+import dev.multivisor.api.GuestMemory;
 import dev.multivisor.api.Machine;
 import dev.multivisor.api.MachineSpec;
 import dev.multivisor.api.Resources;
 import dev.multivisor.api.StateFormat;
 import dev.multivisor.engine.machine.SoftMachine;
 import java.lang.module.ModuleDescriptor;
+import java.time.Duration;
 import java.util.List;
 
 /** The engine as the base finds it: an interpreter in pure Java. */
@@ -51,5 +53,10 @@ public final class SoftEngine implements Engine {
     @Override
     public Machine restore(MachineSpec spec, byte[] state, Resources resources) {
         return SoftMachine.restore(NAME + " " + VERSION, spec, state, resources);
+    }
+
+    @Override
+    public void prepare(MachineSpec spec, byte[] hotCode, GuestMemory memory, Duration limit) {
+        SoftMachine.prepare(spec, hotCode, memory, limit);
     }
 }

@@ -10,6 +10,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
@@ -26,6 +27,11 @@ final class Upgrade {
 
     /** How long a rollback waits for a move that is under way. */
     private static final Duration TURN = Duration.ofSeconds(5);
+
+    /** How long an engine may take for what is known about hot code, without compiling any. */
+    private static final Duration TELLING = Duration.ofSeconds(2);
+
+    private static final System.Logger LOG = System.getLogger(Upgrade.class.getName());
 
     private final VirtualMachine machine;
     private final ReentrantLock turn = new ReentrantLock();
@@ -80,7 +86,7 @@ final class Upgrade {
     }
 
     HandoverReport run(LoadedEngine target, UpgradeRequest request) {
-        return inTurn(Duration.ZERO, () -> move(target, changed(request.parameters()), request));
+        return inTurn(Duration.ZERO, () -> move(target, changed(request.parameters()), request, false));
     }
 
     /**
@@ -107,7 +113,10 @@ final class Upgrade {
                 .orElseThrow(() -> new HostException("machine " + machine.name()
                         + ": has been on no other engine, so there is nothing to roll back to"));
         return move(
-                origin.engine(), origin.spec(), new UpgradeRequest(Map.of(), deadline, Duration.ZERO, Duration.ZERO));
+                origin.engine(),
+                origin.spec(),
+                new UpgradeRequest(Map.of(), deadline, Duration.ZERO, Duration.ZERO),
+                true);
     }
 
     private HandoverReport inTurn(Duration patience, Supplier<HandoverReport> action) {
@@ -126,7 +135,7 @@ final class Upgrade {
         }
     }
 
-    private HandoverReport move(LoadedEngine target, MachineSpec spec, UpgradeRequest request) {
+    private HandoverReport move(LoadedEngine target, MachineSpec spec, UpgradeRequest request, boolean back) {
         LoadedEngine source = machine.home().engine();
         String from = source.jar().version();
         String to = target.jar().version();
@@ -142,6 +151,17 @@ final class Upgrade {
                 machine.event(MachineEvent.Kind.NOT_MOVED, failed.get().reason(), failed);
                 return failed.get();
             }
+        }
+        try {
+            if (back) {
+                returnHotCode(target, spec);
+            } else {
+                passHotCode(target, spec, request.rehearsal());
+            }
+        } catch (HostException e) {
+            HandoverReport failed = HandoverReport.notBegun(from, to, Outcome.FAILED, List.of(e.getMessage()));
+            machine.event(MachineEvent.Kind.NOT_MOVED, e.getMessage(), Optional.of(failed));
+            return failed;
         }
         HandoverReport report = machine.handOver(target, spec, request.deadline(), request.probation());
         if (!report.committed()) {
@@ -176,6 +196,50 @@ final class Upgrade {
                         "engine " + to + ", with the machine's own state: stopped for " + report.stopped() / 1000
                                 + " µs"));
         return copy.filter(report -> report.outcome() == Outcome.FAILED);
+    }
+
+    /**
+     * Tells the target which code of the guest is hot, so that the guest is fast there at once. A source that does not tell
+     * is no reason to stay there.
+     *
+     * @param limit how long the target may compile ahead
+     * @throws HostException if the target fails at it
+     */
+    private void passHotCode(LoadedEngine target, MachineSpec spec, Duration limit) {
+        Residence home = machine.home();
+        home.engine().retain();
+        target.retain();
+        try {
+            String source = "asking engine " + home.engine().jar().version() + " for hot code";
+            machine.keepHotCode(Isolated.call(
+                    source, TELLING, () -> Objects.requireNonNull(home.machine().hotCode())));
+        } catch (HostException e) {
+            LOG.log(System.Logger.Level.DEBUG, "machine " + machine.name() + ": " + e.getMessage());
+        } finally {
+            home.engine().release();
+        }
+        try {
+            readyHotCode(target, spec, limit, limit.plus(GRACE));
+        } finally {
+            target.release();
+        }
+    }
+
+    /** Reminds the engine that it came from of what it has said. In a hurry: the guest may stand still already. */
+    private void returnHotCode(LoadedEngine target, MachineSpec spec) {
+        try {
+            readyHotCode(target, spec, Duration.ZERO, TELLING);
+        } catch (HostException e) {
+            LOG.log(System.Logger.Level.DEBUG, "machine " + machine.name() + ": " + e.getMessage());
+        }
+    }
+
+    private void readyHotCode(LoadedEngine target, MachineSpec spec, Duration limit, Duration patience) {
+        String what = "readying code on engine " + target.jar().version();
+        Isolated.call(what, patience, () -> {
+            machine.readyHotCode(target, spec, limit);
+            return null;
+        });
     }
 
     /** Makes the source's saving and the target's restoring warm while the guest runs on. */

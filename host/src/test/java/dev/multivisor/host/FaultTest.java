@@ -51,6 +51,8 @@ class FaultTest {
             cells.add(() -> cell("target: restore", "1.0", "2-restore-" + kind + "-real", Duration.ZERO));
             cells.add(() -> cell("target: track pages", "1.0", "2-track-" + kind, Duration.ZERO));
             cells.add(() -> cell("source: save, of the stand-in", "1-save-" + kind, "2.0", Duration.ZERO));
+            cells.add(() -> cell("source: tell hot code", "1-tell-" + kind + "-real", "2.0", Duration.ZERO));
+            cells.add(() -> cell("target: prepare code", "1.0", "2-prepare-" + kind, Duration.ZERO));
             cells.add(() -> cell("source: close", "1-close-" + kind + "-real", "2.0", Duration.ZERO));
         }
         for (String kind : List.of("throws", "refuses", "exhausts", "stalls")) {
@@ -63,7 +65,7 @@ class FaultTest {
             }
         }
         report(table);
-        assertEquals(8 * KINDS.size() + 4, table.size());
+        assertEquals(10 * KINDS.size() + 4, table.size());
         assertAll(table.stream().flatMap(cell -> cell.checks.stream()));
     }
 
@@ -75,8 +77,8 @@ class FaultTest {
         List<MachineEvent> events = new CopyOnWriteArrayList<>();
         List<Executable> checks = new ArrayList<>();
         String name = step + ", " + kind;
-        VirtualMachine machine =
-                VirtualMachine.create(source, VirtualMachineTest.settings(2, Map.of()), VirtualMachineTest.boot());
+        VirtualMachine machine = VirtualMachine.create(
+                source, VirtualMachineTest.settings(2, Map.of("mode", "hot")), VirtualMachineTest.boot());
         machine.onEvent(events::add);
         if (step.endsWith("pages")) {
             machine.pages().register((address, bytes, writer) -> {}).add(1);
@@ -90,7 +92,10 @@ class FaultTest {
             }
         }
         String on = machine.engine() == source ? from : to;
-        boolean goodInTheEnd = step.endsWith("close") || (kind.equals("slow") && report.committed());
+        boolean goodInTheEnd = step.endsWith("close")
+                || step.startsWith("source: tell")
+                || step.endsWith("prepare code") && kind.equals("refuses")
+                || (kind.equals("slow") && report.committed());
         checks.add(() -> assertEquals(goodInTheEnd ? to : from, on, name));
         checks.add(() -> assertEquals(goodInTheEnd || onProbation, report.committed(), name));
         checks.add(() -> assertTrue(report.reason().lines().count() <= 1, name));

@@ -11,6 +11,7 @@ import dev.multivisor.host.FakeEngine.Recipe;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
+import java.util.OptionalLong;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -101,6 +102,34 @@ class HandoverTest {
             assertTrue(copy.reason().endsWith("java.lang.IllegalStateException: cannot save"), copy.reason());
             assertRuns(machine);
         }
+    }
+
+    @Test
+    void whatIsHotGoesWithTheMachine() throws Exception {
+        LoadedEngine silent = load("0.1");
+        LoadedEngine target = load("2.0");
+        try (VirtualMachine machine = machine(1, "hot")) {
+            machine.start();
+            upgrade(machine, silent, 0);
+            assertEquals("1.0 0", prepared(machine));
+            // It tells nothing, so that what is known is what the one before it said.
+            upgrade(machine, target, 20);
+            assertEquals("1.0 20", prepared(machine));
+            upgrade(machine, source, 30);
+            assertEquals("2.0 30", prepared(machine));
+            assertTrue(machine.rollBack(PATIENCE).committed());
+            assertEquals("2.0 0", prepared(machine));
+        }
+    }
+
+    private static void upgrade(VirtualMachine machine, LoadedEngine target, long rehearsal) {
+        Duration limit = Duration.ofMillis(rehearsal);
+        HandoverReport report = machine.upgrade(target, new UpgradeRequest(Map.of(), PATIENCE, limit, Duration.ZERO));
+        assertTrue(report.committed(), report.reason());
+    }
+
+    private static String prepared(VirtualMachine machine) {
+        return machine.explain(OptionalLong.empty()).orElseThrow();
     }
 
     @Test

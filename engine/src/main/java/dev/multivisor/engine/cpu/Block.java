@@ -49,6 +49,9 @@ final class Block {
     /** What is added to the heat each time: one, and more for long blocks, which take the interpreter longer. */
     final int weight;
 
+    /** It seems to begin a region that was hot before, which was not looked for yet. */
+    boolean known;
+
     /** How often a region that begins with it was made anew. */
     int versions;
 

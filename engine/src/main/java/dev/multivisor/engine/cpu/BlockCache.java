@@ -16,7 +16,7 @@ import java.util.concurrent.ConcurrentLinkedQueue;
  */
 final class BlockCache {
     static final int MAX_INSTRUCTIONS = 64;
-    private static final int MAX_BYTES = MAX_INSTRUCTIONS * Decoder.MAX_LENGTH;
+    static final int MAX_BYTES = MAX_INSTRUCTIONS * Decoder.MAX_LENGTH;
 
     /** Blocks of one page by the 64-byte granule that they start in. */
     private static final class Page {
@@ -38,8 +38,15 @@ final class BlockCache {
     private volatile Thread owner;
     private int instructions;
 
-    BlockCache(Cpu cpu, CodePages pages) {
+    /** What is known to be hot, and the heat that a block which may begin it starts with. */
+    private final AheadCode ahead;
+
+    private final int knownHeat;
+
+    BlockCache(Cpu cpu, CodePages pages, AheadCode ahead, int knownHeat) {
         this.cpu = cpu;
+        this.ahead = ahead;
+        this.knownHeat = knownHeat;
         this.pages = pages;
         memory = cpu.mmu.memory();
         pages.add(this);
@@ -116,6 +123,13 @@ final class BlockCache {
             return straddling(linear, physical, limit, codeSize);
         }
         Block block = block(count, physical, -1, codeSize);
+        if (codeSize == 64
+                && ahead.mayBegin(physical)
+                && !ahead.beginning(physical, bytes, RegionBuilder.compilableBytes(block))
+                        .isEmpty()) {
+            block.known = true;
+            block.heat = knownHeat;
+        }
         int granule = (int) physical >>> 6 & 63;
         block.chain = page.granules[granule];
         page.granules[granule] = block;

@@ -1,5 +1,6 @@
 package dev.multivisor.engine.cpu;
 
+import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.IntSupplier;
@@ -32,6 +33,14 @@ public interface CodeCompiler {
      * @param done is given the result, empty if there is none, by any thread
      */
     void compile(RegionSource source, IntSupplier heat, Consumer<Optional<CompiledCode>> done);
+
+    /** Compiles a region at once, in the calling thread, for later; empty if it does not. */
+    default Optional<CompiledCode> compileAhead(RegionSource source) {
+        return Optional.empty();
+    }
+
+    /** Keeps what it made for a machine that goes away: it, or one with the same programs, may come soon. */
+    default void keep(List<CompiledCode> codes) {}
 
     /**
      * Lists what it made, for people. Takes as long as compiling it.

@@ -24,6 +24,9 @@ public final class Interpreter {
     private final Cpu cpu;
     private final BlockCache cache;
     private final CodeLookup lookup;
+    /** How many regions {@link #hotRegions} has at the most. */
+    public static final int MOST_HOT = Regions.MOST_HOT;
+
     private final Regions regions;
 
     /** The heat at which the loop is left before a block. */
@@ -37,19 +40,20 @@ public final class Interpreter {
 
     /** An interpreter for a vCPU of the machine whose code pages are given. */
     public Interpreter(Cpu cpu, CodePages pages) {
-        this(cpu, pages, CodeCompiler.NONE, false);
+        this(cpu, pages, CodeCompiler.NONE, false, AheadCode.NONE);
     }
 
     /**
      * An interpreter that has hot code compiled.
      *
      * @param ordered whether other vCPUs may see in which order memory is accessed
+     * @param ahead what is known to be hot
      */
-    public Interpreter(Cpu cpu, CodePages pages, CodeCompiler compiler, boolean ordered) {
+    public Interpreter(Cpu cpu, CodePages pages, CodeCompiler compiler, boolean ordered, AheadCode ahead) {
         this.cpu = cpu;
-        cache = new BlockCache(cpu, pages);
+        cache = new BlockCache(cpu, pages, ahead, Regions.knownHeat(compiler));
         lookup = new CodeLookup(cpu, cache);
-        regions = new Regions(cpu, lookup, cache, compiler, ordered);
+        regions = new Regions(cpu, lookup, cache, compiler, ordered, ahead);
         hot = regions.threshold;
     }
 
@@ -94,6 +98,16 @@ public final class Interpreter {
     /** Compiled code that holds a linear address, the busiest first; without an address, all. From any thread. */
     public List<RegionView> regions(OptionalLong linear) {
         return regions.views(linear);
+    }
+
+    /** The hottest regions. From any thread. */
+    public List<HotRegion> hotRegions() {
+        return regions.hot();
+    }
+
+    /** The compiled code of the hottest regions. From any thread. */
+    public List<CompiledCode> hotCode() {
+        return regions.hotCode();
     }
 
     /** What was made of a region's instructions, as far as it can still be found out. From any thread. */

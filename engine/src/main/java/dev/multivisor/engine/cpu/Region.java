@@ -2,7 +2,6 @@ package dev.multivisor.engine.cpu;
 
 import java.util.Arrays;
 import java.util.Set;
-import java.util.stream.IntStream;
 
 /**
  * A region of one vCPU that has compiled code: hot blocks that lead to each other, of one or more pages, entered at the
@@ -32,8 +31,8 @@ final class Region {
     private final Block[] blocks;
     private final Page[] pages;
 
-    /** Of each part, its offset from the entry and its length. */
-    private final int[] spans;
+    /** What it was compiled from. */
+    final RegionSource source;
 
     /** Where it is listed while it is valid, for other threads. */
     private final Set<Region> listed;
@@ -52,9 +51,7 @@ final class Region {
         this.listed = listed;
         blocks = plan.blocks();
         pages = plan.pages();
-        spans = plan.source().parts().stream()
-                .flatMapToInt(part -> IntStream.of((int) part.offset(), part.code().length))
-                .toArray();
+        source = plan.source();
         start = blocks[0].linear;
         listed.add(this);
         next = new Block[code.exits];
@@ -78,12 +75,8 @@ final class Region {
     /** Whether a linear address is in it, where it was last found. From any thread. */
     boolean holds(long linear) {
         long offset = linear - start;
-        for (int n = 0; n < spans.length; n += 2) {
-            if (offset >= spans[n] && offset < spans[n] + spans[n + 1]) {
-                return true;
-            }
-        }
-        return false;
+        return source.parts().stream()
+                .anyMatch(part -> offset >= part.offset() && offset < part.offset() + part.code().length);
     }
 
     /** The guest-physical addresses of its pages. */

@@ -1,9 +1,11 @@
 package dev.multivisor.engine.cpu;
 
+import dev.multivisor.engine.isa.Instruction;
 import dev.multivisor.engine.isa.Op;
 import dev.multivisor.engine.mmu.PhysicalMemory;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.Deque;
 import java.util.HashMap;
@@ -13,6 +15,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.PriorityQueue;
 import java.util.Set;
+import java.util.function.LongFunction;
 
 /**
  * Chooses which blocks to compile together: from an entry, the hottest of those that were seen to follow, as far as
@@ -64,6 +67,55 @@ final class RegionBuilder {
                 new RegionSource(parts, ordered),
                 blocks.toArray(Block[]::new),
                 pages.values().toArray(Region.Page[]::new));
+    }
+
+    /**
+     * The region that begins with a block and was hot before, or null if any of its code is not what it was.
+     *
+     * @param follow finds the block at a linear address; null if there is none
+     */
+    Plan plan(Block entry, HotRegion hot, LongFunction<Block> follow) {
+        List<Block> blocks = new ArrayList<>();
+        List<RegionSource.Part> parts = new ArrayList<>();
+        Map<Long, Region.Page> pages = new LinkedHashMap<>();
+        for (HotRegion.Part part : hot.parts()) {
+            Block block = part.offset() == 0 ? entry : follow.apply(entry.linear + part.offset());
+            if (block == null || block.codeSize != 64 || block.physical < 0 || !fits(block, part.length())) {
+                return null;
+            }
+            blocks.add(block);
+            addPages(pages, entry.linear, part.offset(), block);
+            parts.add(new RegionSource.Part(part.offset(), bytes(block, part.length()), part.targetList()));
+        }
+        // Decoding one may have thrown out others.
+        if (blocks.stream().anyMatch(block -> block.dropped) || !Arrays.equals(hot.digest(), HotRegion.digest(parts))) {
+            return null;
+        }
+        return new Plan(
+                new RegionSource(parts, ordered),
+                blocks.toArray(Block[]::new),
+                pages.values().toArray(Region.Page[]::new));
+    }
+
+    /** Whether so many bytes are a block's first instructions and can be compiled. */
+    private static boolean fits(Block block, int length) {
+        for (Step s = block.first; s != null && compilable(s); s = s.following) {
+            if (s.next == length) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** Regions that were hot before and may begin with a block. */
+    List<HotRegion> beginning(AheadCode ahead, Block entry) {
+        byte[] code = bytes(entry);
+        return ahead.beginning(entry.physical, code, code.length);
+    }
+
+    /** How many bytes of a block can be compiled. */
+    static int compilableBytes(Block block) {
+        return usable(block).bytes();
     }
 
     private Map<Long, Block> choose(Block entry) {
@@ -127,10 +179,15 @@ final class RegionBuilder {
     }
 
     private static boolean compilable(Step s) {
-        return switch (s.code) {
+        return compilable(s.code, s.instruction);
+    }
+
+    /** Whether compiled code can hold an instruction, which has this one of {@link Hot}'s numbers. */
+    static boolean compilable(int code, Instruction i) {
+        return switch (code) {
             case Hot.EXIT, Hot.END, Hot.GENERAL_END, Hot.GENERAL_FALL, Hot.REPEATED, Hot.DEVICE -> false;
             // It serialises: what another vCPU wrote to code before must be executed after it, so attention is due.
-            case Hot.GENERAL -> s.instruction.op != Op.CPUID;
+            case Hot.GENERAL -> i.op != Op.CPUID;
             default -> true;
         };
     }
@@ -188,7 +245,10 @@ final class RegionBuilder {
     }
 
     private byte[] bytes(Block block) {
-        int length = usable(block).bytes();
+        return bytes(block, usable(block).bytes());
+    }
+
+    private byte[] bytes(Block block, int length) {
         byte[] bytes = new byte[length];
         int first = block.second < 0 ? length : Math.min(length, 4096 - (int) (block.physical & 4095));
         memory.read(block.physical, bytes, 0, first);

@@ -7,6 +7,7 @@ import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.stream.Stream;
 
 /**
  * Compiled code of one vCPU: asks for it when a block is hot, takes it over when it is there, and executes it. Everything
@@ -27,6 +28,12 @@ final class Regions {
     /** Instructions that compiled code executes at most before the vCPU's attention is looked at. */
     private static final int MOST = 50_000;
 
+    /** A block that may begin a region which was hot before is looked at after this part of the threshold. */
+    private static final int KNOWN_PART = 100;
+
+    /** How many regions are passed on, the hottest of them. */
+    static final int MOST_HOT = 256;
+
     private record Ready(RegionBuilder.Plan plan, Optional<CompiledCode> code) {}
 
     /** The heat at which the interpreter's loop is left before a block. */
@@ -37,6 +44,7 @@ final class Regions {
     private final BlockCache cache;
     private final CodeCompiler compiler;
     private final RegionBuilder builder;
+    private final AheadCode ahead;
     private final ConcurrentLinkedQueue<Ready> ready = new ConcurrentLinkedQueue<>();
 
     /** All that are valid, for other threads. */
@@ -48,13 +56,19 @@ final class Regions {
     /** {@link Cpu#instructions} when it was entered. */
     private long entered;
 
-    Regions(Cpu cpu, CodeLookup lookup, BlockCache cache, CodeCompiler compiler, boolean ordered) {
+    Regions(Cpu cpu, CodeLookup lookup, BlockCache cache, CodeCompiler compiler, boolean ordered, AheadCode ahead) {
         this.cpu = cpu;
         this.lookup = lookup;
         this.cache = cache;
         this.compiler = compiler;
         threshold = compiler.threshold();
         builder = new RegionBuilder(cpu, ordered, threshold);
+        this.ahead = ahead;
+    }
+
+    /** The heat that a block starts with if it may begin a region that was hot before. */
+    static int knownHeat(CodeCompiler compiler) {
+        return compiler.threshold() - compiler.threshold() / KNOWN_PART;
     }
 
     /** Takes over what was compiled since the last time. */
@@ -89,13 +103,38 @@ final class Regions {
     /** A block has reached the threshold. */
     private void request(Block block) {
         block.heat = NEVER;
-        if (block.codeSize == 64 && block.physical >= 0) {
-            compile(block);
+        if (block.known) {
+            block.known = false;
+            RegionBuilder.Plan plan = known(block);
+            // Else it is only as warm as any other block.
+            block.heat = plan == null ? 0 : NEVER;
+            compile(block, plan);
+        } else if (block.codeSize == 64 && block.physical >= 0) {
+            compile(block, builder.plan(block));
         }
     }
 
-    private void compile(Block entry) {
-        RegionBuilder.Plan plan = builder.plan(entry);
+    /** The region that begins with a block and was hot before, if all of its code is there; else null. */
+    private RegionBuilder.Plan known(Block entry) {
+        for (HotRegion hot : builder.beginning(ahead, entry)) {
+            RegionBuilder.Plan plan = builder.plan(entry, hot, this::mapped);
+            if (plan != null) {
+                return plan;
+            }
+        }
+        return null;
+    }
+
+    /** The block at an address, found as by a processor that fetches ahead; null if there is no page. */
+    private Block mapped(long linear) {
+        try {
+            return lookup.find(linear);
+        } catch (CpuFault unmapped) {
+            return null;
+        }
+    }
+
+    private void compile(Block entry, RegionBuilder.Plan plan) {
         if (plan != null) {
             cpu.counters.compileRequests++;
             Thread own = Thread.currentThread();
@@ -194,7 +233,7 @@ final class Regions {
         Block entry = region.entry();
         if (region.valid && next.codeSize == 64 && next.physical >= 0 && entry.versions < MOST_VERSIONS) {
             entry.versions++;
-            compile(entry);
+            compile(entry, builder.plan(entry));
         }
     }
 
@@ -238,6 +277,26 @@ final class Regions {
                         region.instructions))
                 .sorted(Comparator.comparingLong(RegionView::instructions).reversed())
                 .toList();
+    }
+
+    /** Those that are worth having at once elsewhere, the hottest first. From any thread. */
+    List<HotRegion> hot() {
+        return hottest().map(HotRegion::of).toList();
+    }
+
+    private Stream<Region> hottest() {
+        // Sorted by what it was at one moment: it goes on growing.
+        record Sorted(Region region, long instructions) {}
+        return all.stream()
+                .map(region -> new Sorted(region, region.instructions))
+                .sorted(Comparator.comparingLong(Sorted::instructions).reversed())
+                .limit(MOST_HOT)
+                .map(Sorted::region);
+    }
+
+    /** Their code. From any thread. */
+    List<CompiledCode> hotCode() {
+        return hottest().map(region -> region.code).toList();
     }
 
     /** What the compiler made of a region. From any thread. */

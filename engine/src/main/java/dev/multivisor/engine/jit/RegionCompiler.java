@@ -10,8 +10,11 @@ import java.lang.constant.ClassDesc;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
+import java.lang.ref.SoftReference;
 import java.lang.ref.WeakReference;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -42,6 +45,9 @@ public final class RegionCompiler implements CodeCompiler {
     /** Regions with code at a time: some 50 KB each with all that HotSpot keeps of them. */
     private static final int MOST_REGIONS = 4000;
 
+    /** Of how many machines that went away the code is kept. */
+    private static final int MOST_KEPT = 8;
+
     private static final System.Logger LOG = System.getLogger(RegionCompiler.class.getName());
 
     private static final RegionCompiler SHARED = new RegionCompiler(THRESHOLD, true);
@@ -61,6 +67,9 @@ public final class RegionCompiler implements CodeCompiler {
 
     /** What was compiled, as long as somebody uses it: machines with the same kernel share their code. */
     private final Map<RegionSource, WeakReference<CompiledCode>> known = new ConcurrentHashMap<>();
+
+    /** What the machines that went away last had, while there is plenty of memory. Guarded by itself. */
+    private final Deque<SoftReference<List<CompiledCode>>> kept = new ArrayDeque<>();
 
     private RegionCompiler(int threshold, boolean background) {
         this.threshold = threshold;
@@ -100,6 +109,24 @@ public final class RegionCompiler implements CodeCompiler {
                 Thread thread = new Thread(this::work, "guest-code-compiler");
                 thread.setDaemon(true);
                 thread.start();
+            }
+        }
+    }
+
+    @Override
+    public Optional<CompiledCode> compileAhead(RegionSource source) {
+        return code(source);
+    }
+
+    @Override
+    public void keep(List<CompiledCode> codes) {
+        // Most machines that are made for a rehearsal never run.
+        if (!codes.isEmpty()) {
+            synchronized (kept) {
+                kept.addLast(new SoftReference<>(List.copyOf(codes)));
+                if (kept.size() > MOST_KEPT) {
+                    kept.removeFirst();
+                }
             }
         }
     }

@@ -4,6 +4,7 @@ import dev.multivisor.api.Boot;
 import dev.multivisor.api.EngineException;
 import dev.multivisor.api.EngineParameter;
 import dev.multivisor.api.Exit;
+import dev.multivisor.api.GuestMemory;
 import dev.multivisor.api.Machine;
 import dev.multivisor.api.MachineSpec;
 import dev.multivisor.api.PageTracking;
@@ -12,10 +13,12 @@ import dev.multivisor.api.StateFormat;
 import dev.multivisor.api.VirtualCpu;
 import dev.multivisor.engine.boot.BootLoader;
 import dev.multivisor.engine.boot.MemoryMap;
+import dev.multivisor.engine.cpu.AheadCode;
 import dev.multivisor.engine.cpu.CodeCompiler;
 import dev.multivisor.engine.device.MachineControl;
 import dev.multivisor.engine.device.acpi.AcpiTables;
 import dev.multivisor.engine.mmu.Tracking;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -36,16 +39,21 @@ import java.util.function.Function;
 public final class SoftMachine implements Machine {
     private final String producer;
     private final Settings settings;
+    private final AheadCode ahead;
     private final Board board;
     private final List<Vcpu> vcpus = new ArrayList<>();
     private final AtomicReference<Exit> exit = new AtomicReference<>();
     private volatile boolean closed;
 
-    private SoftMachine(String producer, Settings settings, Function<Board.Wiring, Board> builder) {
+    private SoftMachine(
+            String producer, Settings settings, Resources resources, Function<Board.Wiring, Board> builder) {
         this.producer = producer;
+        ahead = HotCode.take(resources.memory());
         this.settings = settings;
         board = builder.apply(new Board.Wiring(new Control(), this::wake));
-        board.cpus().forEach(cpu -> vcpus.add(new Vcpu(this, cpu, board.apic(cpu.number), board.codePages, settings)));
+        board.cpus()
+                .forEach(cpu ->
+                        vcpus.add(new Vcpu(this, cpu, board.apic(cpu.number), board.codePages, settings, ahead)));
     }
 
     /**
@@ -57,7 +65,7 @@ public final class SoftMachine implements Machine {
         Settings settings = Settings.of(spec);
         MachineTime time = new MachineTime(resources.clock(), settings.countedTime(), 0);
         SoftMachine machine =
-                new SoftMachine(producer, settings, wiring -> new Board(settings, resources, time, wiring));
+                new SoftMachine(producer, settings, resources, wiring -> new Board(settings, resources, time, wiring));
         MemoryMap map = MemoryMap.of(resources.memory());
         byte[] tables = AcpiTables.build(
                 MemoryMap.FIRMWARE, spec.cpus(), settings.generation().isPresent());
@@ -79,8 +87,8 @@ public final class SoftMachine implements Machine {
         }
         MachineTime time = new MachineTime(
                 resources.clock(), state.time().counted(), state.time().skipped());
-        SoftMachine machine =
-                new SoftMachine(producer, settings, wiring -> new Board(settings, resources, time, wiring, state));
+        SoftMachine machine = new SoftMachine(
+                producer, settings, resources, wiring -> new Board(settings, resources, time, wiring, state));
         state.requireSame(machine.board.save());
         return machine;
     }
@@ -208,6 +216,16 @@ public final class SoftMachine implements Machine {
         return Explanation.of(vcpus.stream().map(Vcpu::interpreter).toList(), linear);
     }
 
+    /** Readies code for a machine that is to be made or restored in this memory. */
+    public static void prepare(MachineSpec spec, byte[] hotCode, GuestMemory memory, Duration limit) {
+        HotCode.prepare(Settings.of(spec), hotCode, memory, limit);
+    }
+
+    @Override
+    public byte[] hotCode() {
+        return HotCode.of(vcpus.stream().map(Vcpu::interpreter).toList(), ahead).toBytes(producer);
+    }
+
     // Made when it is asked for: a base from before there was page tracking has no such type.
     @Override
     public PageTracking tracking() {
@@ -218,6 +236,10 @@ public final class SoftMachine implements Machine {
     public void close() {
         requireIdle();
         closed = true;
+        settings.compiler()
+                .keep(vcpus.stream()
+                        .flatMap(vcpu -> vcpu.interpreter().hotCode().stream())
+                        .toList());
     }
 
     private void requireIdle() {

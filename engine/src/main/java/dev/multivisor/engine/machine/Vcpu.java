@@ -3,6 +3,7 @@ package dev.multivisor.engine.machine;
 import dev.multivisor.api.EngineException;
 import dev.multivisor.api.Exit;
 import dev.multivisor.api.VirtualCpu;
+import dev.multivisor.engine.cpu.AheadCode;
 import dev.multivisor.engine.cpu.CodePages;
 import dev.multivisor.engine.cpu.Counters;
 import dev.multivisor.engine.cpu.Cpu;
@@ -64,12 +65,12 @@ final class Vcpu implements VirtualCpu {
     /** Set by {@link #wake}, unlike attention, which is also drawn to what can wait until the vCPU wakes up. */
     private volatile boolean woken;
 
-    Vcpu(SoftMachine machine, Cpu cpu, LocalApic apic, CodePages codePages, Settings settings) {
+    Vcpu(SoftMachine machine, Cpu cpu, LocalApic apic, CodePages codePages, Settings settings, AheadCode ahead) {
         slice = settings.slice();
         this.machine = machine;
         this.cpu = cpu;
         this.apic = apic;
-        interpreter = new Interpreter(cpu, codePages, settings.compiler(), settings.cpus() > 1);
+        interpreter = new Interpreter(cpu, codePages, settings.compiler(), settings.cpus() > 1, ahead);
         before = cpu.instructions;
         waiting = cpu.waitForSipi || cpu.halted;
     }

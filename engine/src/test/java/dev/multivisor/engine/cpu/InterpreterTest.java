@@ -206,7 +206,7 @@ class InterpreterTest {
         // The second one spins on a branch to itself, until the first has overwritten it.
         guest.program("1: jmp 1b; nop; mov $5, %ebx; hlt");
         Cpu second = guest.addCpu(1);
-        Interpreter other = new Interpreter(second, guest.pages, TestCompiler.CHOSEN, true);
+        Interpreter other = new Interpreter(second, guest.pages, TestCompiler.CHOSEN, true, AheadCode.NONE);
         Thread thread = Thread.ofPlatform().start(() -> {
             while (!second.halted) {
                 second.clearAttention();
@@ -235,7 +235,7 @@ class InterpreterTest {
                 hlt
             """);
         Cpu second = guest.addCpu(1);
-        Interpreter other = new Interpreter(second, guest.pages, TestCompiler.CHOSEN, true);
+        Interpreter other = new Interpreter(second, guest.pages, TestCompiler.CHOSEN, true, AheadCode.NONE);
         Thread thread = Thread.ofPlatform().start(() -> {
             while (!second.halted) {
                 second.clearAttention();

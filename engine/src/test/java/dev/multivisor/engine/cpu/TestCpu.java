@@ -27,14 +27,18 @@ final class TestCpu {
     }
 
     TestCpu(CodeCompiler compiler) {
-        this(SIZE, new TestPlatform(), compiler);
+        this(compiler, AheadCode.NONE);
+    }
+
+    TestCpu(CodeCompiler compiler, AheadCode ahead) {
+        this(SIZE, new TestPlatform(), compiler, ahead);
     }
 
     TestCpu(long size, Platform platform) {
-        this(size, platform, TestCompiler.CHOSEN);
+        this(size, platform, TestCompiler.CHOSEN, AheadCode.NONE);
     }
 
-    private TestCpu(long size, Platform platform, CodeCompiler compiler) {
+    private TestCpu(long size, Platform platform, CodeCompiler compiler, AheadCode ahead) {
         this.platform = platform;
         MemorySegment bytes = Arena.ofAuto().allocate(size, 4096);
         memory = new PhysicalMemory(new Memory(bytes, List.of(new GuestMemory.Region(0, 0, size))));
@@ -52,7 +56,7 @@ final class TestCpu {
             memory.store(handler, 1, 0xf4);
         }
         cpu = addCpu(0);
-        interpreter = new Interpreter(cpu, pages, compiler, false);
+        interpreter = new Interpreter(cpu, pages, compiler, false, ahead);
     }
 
     /** Another vCPU of the same machine in the same state. */

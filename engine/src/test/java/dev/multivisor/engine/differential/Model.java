@@ -1,6 +1,7 @@
 package dev.multivisor.engine.differential;
 
 import dev.multivisor.api.GuestMemory;
+import dev.multivisor.engine.cpu.AheadCode;
 import dev.multivisor.engine.cpu.CodePages;
 import dev.multivisor.engine.cpu.Cpu;
 import dev.multivisor.engine.cpu.CpuFault;
@@ -83,7 +84,7 @@ final class Model {
         segment(Cpu.TR, TR, HIGH + TSS, 0x67, 0x8b);
         segment(Cpu.FS, 0, 0, 0, 0);
         segment(Cpu.GS, 0, TestCase.GS_BASE, 0, 0);
-        interpreter = new Interpreter(cpu, new CodePages(memory), TestCompiler.CHOSEN, false);
+        interpreter = new Interpreter(cpu, new CodePages(memory), TestCompiler.CHOSEN, false, AheadCode.NONE);
     }
 
     private void put(long address, long value) {

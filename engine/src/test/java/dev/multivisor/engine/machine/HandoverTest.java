@@ -39,6 +39,10 @@ class HandoverTest {
                 long start = System.nanoTime();
                 byte[] state = machine.save(SoftMachine.stateFormat());
                 long saved = System.nanoTime();
+                if (random.nextBoolean()) {
+                    Duration limit = Duration.ofMillis(random.nextBoolean() ? 0 : 1000);
+                    SoftMachine.prepare(guest.spec(Map.of()), machine.hotCode(), lent.resources.memory(), limit);
+                }
                 machine.close();
                 machine = SoftMachine.restore("test", guest.spec(Map.of()), state, lent.resources);
                 times.add(saved - start, System.nanoTime() - saved);
