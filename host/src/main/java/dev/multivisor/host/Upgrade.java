@@ -94,6 +94,7 @@ final class Upgrade {
      * a probation may have begun, it is the answer: another one would lead to the engine that was left.
      */
     HandoverReport back(Duration deadline) {
+        // Before anything that waits for the move that is under way.
         int before = returns;
         return inTurn(TURN, () -> {
             if (returns == before) {
@@ -112,6 +113,7 @@ final class Upgrade {
         Origin origin = machine.origin()
                 .orElseThrow(() -> new HostException("machine " + machine.name()
                         + ": has been on no other engine, so there is nothing to roll back to"));
+        machine.forgetCaptures(origin.engine());
         return move(
                 origin.engine(),
                 origin.spec(),

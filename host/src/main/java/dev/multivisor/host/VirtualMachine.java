@@ -274,7 +274,6 @@ public final class VirtualMachine implements AutoCloseable {
      */
     public HandoverReport rollBack(Duration deadline) {
         pages.requireOutside("cannot be moved");
-        origin().ifPresent(was -> forgetCaptures(was.engine));
         return upgrade.back(deadline);
     }
 
@@ -411,7 +410,7 @@ public final class VirtualMachine implements AutoCloseable {
     }
 
     /** The log for the next capture is no reason for an engine not to take the machine. */
-    private void forgetCaptures(LoadedEngine target) {
+    void forgetCaptures(LoadedEngine target) {
         if (!target.engine().tracksPages()) {
             control.lock();
             try {
