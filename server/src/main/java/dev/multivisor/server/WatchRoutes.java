@@ -30,7 +30,7 @@ final class WatchRoutes implements AutoCloseable {
     private static final long BEAT_NANOS = 1_000_000_000L;
 
     /** The first lines that are made take longer, and the first change is to be told at once. */
-    private static final int PRACTICE = 200;
+    private static final int PRACTICE = 1000;
 
     private final MachineHost host;
     private final MachineRoutes machines;
