@@ -340,7 +340,7 @@ final class Mover {
         return plan.purpose == Purpose.COPY && moved.length > 0;
     }
 
-    /** The state that it moved or copied, as the target takes it; empty if it did not come to that. */
+    /** The state that it moved, as the target takes it, or copied, as the source does; empty if it did not come to that. */
     byte[] moved() {
         return moved;
     }

@@ -34,6 +34,7 @@ final class Upgrade {
     private static final System.Logger LOG = System.getLogger(Upgrade.class.getName());
 
     private final VirtualMachine machine;
+    private final GuestRam memory;
     private final ReentrantLock turn = new ReentrantLock();
 
     /** How often it went back. Written in turn. */
@@ -42,8 +43,12 @@ final class Upgrade {
     /** The last way back. Guarded by the turn. */
     private Optional<HandoverReport> returned = Optional.empty();
 
-    Upgrade(VirtualMachine machine) {
+    /** What an engine said last of which code is hot. Guarded by the turn. */
+    private byte[] hotCode = {};
+
+    Upgrade(VirtualMachine machine, GuestRam memory) {
         this.machine = machine;
+        this.memory = memory;
     }
 
     /** The machine's specification with changed parameters. */
@@ -213,8 +218,10 @@ final class Upgrade {
         target.retain();
         try {
             String source = "asking engine " + home.engine().jar().version() + " for hot code";
-            machine.keepHotCode(Isolated.call(
-                    source, TELLING, () -> Objects.requireNonNull(home.machine().hotCode())));
+            byte[] told = Isolated.call(
+                    source, TELLING, () -> Objects.requireNonNull(home.machine().hotCode()));
+            // One that tells nothing leaves what another has said.
+            hotCode = told.length > 0 ? told : hotCode;
         } catch (HostException e) {
             LOG.log(System.Logger.Level.DEBUG, "machine " + machine.name() + ": " + e.getMessage());
         } finally {
@@ -237,9 +244,18 @@ final class Upgrade {
     }
 
     private void readyHotCode(LoadedEngine target, MachineSpec spec, Duration limit, Duration patience) {
-        String what = "readying code on engine " + target.jar().version();
-        Isolated.call(what, patience, () -> {
-            machine.readyHotCode(target, spec, limit);
+        byte[] told = hotCode;
+        if (told.length == 0) {
+            return;
+        }
+        String engine = "engine " + target.jar().version();
+        Isolated.call("readying code on " + engine, patience, () -> {
+            try {
+                target.engine().prepare(spec, told, memory, limit);
+            } catch (EngineException e) {
+                // Not every engine can read what another one says, nor has to.
+                LOG.log(System.Logger.Level.DEBUG, engine + ": hot code: " + e.getMessage());
+            }
             return null;
         });
     }
@@ -252,7 +268,7 @@ final class Upgrade {
         try {
             Isolated.call("rehearsing on engine " + target.jar().version(), limit.plus(GRACE), () -> {
                 Rehearsal.run(home.engine(), home.spec(), target, spec, limit);
-                return true;
+                return null;
             });
             target.warmedFrom(home.engine(), spec.cpus());
             home.engine().warmedFrom(target, spec.cpus());

@@ -61,16 +61,13 @@ public final class VirtualMachine implements AutoCloseable {
     /** A state such as this machine's, for stand-ins, that the engine where it is takes. */
     private volatile Optional<byte[]> recent = Optional.empty();
 
-    /** What an engine said last of which code is hot. Written by who moves the machine. */
-    private volatile byte[] hotCode = {};
-
     /** What the guest's kernel said in a panic, or null. */
     private volatile String panic;
 
     private final PageTracker pages;
     private final Accounts accounts;
     private final Capturing capturing;
-    private final Upgrade upgrade = new Upgrade(this);
+    private final Upgrade upgrade;
     private final List<Consumer<MachineEvent>> listeners = new CopyOnWriteArrayList<>();
 
     private VirtualMachine(
@@ -91,6 +88,7 @@ public final class VirtualMachine implements AutoCloseable {
             accounts = new Accounts(engine.jar().version(), work());
             pages = new PageTracker(settings.name, ram, execution);
             memory = ram;
+            upgrade = new Upgrade(this, ram);
         } catch (Throwable e) {
             if (ram != null) {
                 ram.close();
@@ -211,29 +209,6 @@ public final class VirtualMachine implements AutoCloseable {
     /** Whether {@link CaptureRequest#live} is possible on the engine where the machine is. */
     public boolean capturesLive() {
         return capturing.live();
-    }
-
-    /** Keeps what an engine says of which code is hot: one that does not tell leaves what another has said. */
-    void keepHotCode(byte[] told) {
-        if (told.length > 0) {
-            hotCode = told;
-        }
-    }
-
-    /** Has an engine ready code for this machine. Not every engine can read what another one says, nor has to. */
-    void readyHotCode(LoadedEngine target, MachineSpec spec, Duration limit) {
-        byte[] told = hotCode;
-        if (told.length == 0) {
-            return;
-        }
-        try {
-            target.engine().prepare(spec, told, memory, limit);
-        } catch (EngineException e) {
-            System.getLogger(VirtualMachine.class.getName())
-                    .log(
-                            System.Logger.Level.DEBUG,
-                            "engine " + target.jar().version() + ": hot code: " + e.getMessage());
-        }
     }
 
     /** The engine that the machine is on. */
