@@ -66,22 +66,34 @@ final class WatchRoutes implements AutoCloseable {
         }
     }
 
-    /** Waits for a kernel that has not started yet. */
-    private IntegrityMonitor attach(VirtualMachine machine) throws InterruptedException {
+    private IntegrityMonitor attach(VirtualMachine machine) {
+        requireRunning(machine);
         long end = System.nanoTime() + START_NANOS;
-        while (true) {
-            if (machine.status().end().isPresent()) {
-                throw new ControlException(ControlException.CONFLICT, "machine " + machine.name() + ": has ended");
-            }
-            try {
-                return IntegrityMonitor.attach(machine);
-            } catch (WatchException e) {
-                if (!e.starting() || System.nanoTime() > end || closing.getCount() == 0) {
-                    throw new ControlException(ControlException.CONFLICT, e.getMessage());
-                }
-            }
-            closing.await(LOOK_MILLIS, TimeUnit.MILLISECONDS);
+        try {
+            return IntegrityMonitor.attach(machine, () -> mayStart(machine, end));
+        } catch (WatchException e) {
+            throw new ControlException(ControlException.CONFLICT, e.getMessage());
         }
+    }
+
+    private static void requireRunning(VirtualMachine machine) {
+        if (machine.status().end().isPresent()) {
+            throw new ControlException(ControlException.CONFLICT, "machine " + machine.name() + ": has ended");
+        }
+    }
+
+    /** Waits a moment for a kernel that has not started yet; whether to look again. */
+    private boolean mayStart(VirtualMachine machine, long end) {
+        try {
+            if (System.nanoTime() > end || closing.await(LOOK_MILLIS, TimeUnit.MILLISECONDS)) {
+                return false;
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return false;
+        }
+        requireRunning(machine);
+        return true;
     }
 
     /** What one client reads. */

@@ -16,6 +16,7 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.PriorityBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.BooleanSupplier;
 
 /**
  * Watches the code, the interrupt table and the system calls' tables of a running guest's Linux kernel, and tells each
@@ -35,6 +36,12 @@ public final class IntegrityMonitor implements AutoCloseable {
     private static final int PAGE = 4096;
 
     private static final int PRACTICE = 200;
+
+    /**
+     * For how long a kernel that is starting is taken to be where it was found: to find it is to read much of it, which takes
+     * the processors that its start needs.
+     */
+    private static final long FOUND_NANOS = 5_000_000_000L;
 
     /** At the end of where modules are (MODULES_END), where none is. */
     private static final long NO_MODULE = 0xffff_ffff_fefe_f000L;
@@ -98,17 +105,31 @@ public final class IntegrityMonitor implements AutoCloseable {
     /**
      * Begins to watch the kernel that runs in a machine.
      *
+     * @param wait waits a moment for a kernel that has not started yet; false if nobody wants to wait any longer
      * @throws WatchException if there is none that is recognised, or if it has not started yet
      * @throws dev.multivisor.host.HostException if the machine is closed, or on an engine that cannot track pages
      */
-    public static IntegrityMonitor attach(VirtualMachine machine) {
+    public static IntegrityMonitor attach(VirtualMachine machine, BooleanSupplier wait) {
         // An engine that tracks nothing is the first thing to say.
         machine.pages().register((address, bytes, writer) -> {}).close();
-        GuestKernel kernel = GuestKernel.of(machine);
-        if (!kernel.started()) {
-            throw new WatchException("machine " + machine.name() + ": its kernel has not started yet", true);
+        GuestKernel kernel = null;
+        long found = 0;
+        while (true) {
+            try {
+                if (kernel == null || System.nanoTime() - found > FOUND_NANOS) {
+                    kernel = GuestKernel.of(machine);
+                    found = System.nanoTime();
+                }
+                if (kernel.started()) {
+                    return new IntegrityMonitor(machine, kernel);
+                }
+                throw new WatchException("machine " + machine.name() + ": its kernel has not started yet", true);
+            } catch (WatchException e) {
+                if (!e.starting() || !wait.getAsBoolean()) {
+                    throw e;
+                }
+            }
         }
-        return new IntegrityMonitor(machine, kernel);
     }
 
     /** What the kernel says it is, such as {@code Linux version 6.1.0-56-cloud-amd64 (...)}. */
