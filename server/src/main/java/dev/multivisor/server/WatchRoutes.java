@@ -20,8 +20,8 @@ import org.eclipse.jetty.io.Content;
 
 /** Watches machines' kernels, each for as long as a client reads: lines of JSON. */
 final class WatchRoutes implements AutoCloseable {
-    /** How long a kernel may take to start. */
-    private static final long START_NANOS = 60_000_000_000L;
+    /** How long a kernel may take to start: that of Debian 13 takes up to a minute on a busy host. */
+    private static final long START_NANOS = 180_000_000_000L;
 
     private static final long LOOK_MILLIS = 100;
     private static final Duration WAIT = Duration.ofMillis(50);
