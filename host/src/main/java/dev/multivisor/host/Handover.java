@@ -36,10 +36,16 @@ final class Handover {
 
     /**
      * How long a waiting thread looks again and again before it parks, because a wake-up costs some 50 µs. It yields
-     * meanwhile: there may be fewer processors than vCPUs. Not for longer: an urgent thread keeps its processor from what
-     * another vCPU may have to wait for before it can come out, such as a thread of the JVM.
+     * meanwhile: there may be fewer processors than vCPUs. Not for longer: an urgent thread keeps its processor from who has
+     * something that the handover waits for.
      */
     private static final long SPIN_NANOS = 400_000;
+
+    /**
+     * The same while others have to come out yet. What one of these waits for may be a lock that a compiler of the JVM has:
+     * Linux leaves that where it is, behind the urgent thread, even while another processor is idle.
+     */
+    private static final long GATHERING_SPIN_NANOS = 100_000;
 
     /** How often to look whether the vCPUs have gone on, which need the processors meanwhile. */
     private static final long DEPARTURE_LOOK_NANOS = 500_000;
@@ -63,6 +69,9 @@ final class Handover {
     private volatile Thread mover;
 
     private volatile boolean moverExpected;
+
+    /** When the last vCPU arrived, by {@link System#nanoTime}; 0 until then. */
+    private volatile long gathered;
 
     /** Set when it is decided and the lock that the vCPUs take next is free: who waits for a lock is put to sleep. */
     private volatile boolean released;
@@ -95,6 +104,11 @@ final class Handover {
         firstLeft.accumulateAndGet(left, (one, other) -> one == 0 || other - one < 0 ? other : one);
         if (arrived.incrementAndGet() == cpus) {
             LockSupport.unpark(mover);
+            gathered = System.nanoTime();
+            // Awake again before it is decided.
+            for (int other = 0; other < cpus; other++) {
+                LockSupport.unpark(other == cpu ? null : waiting.get(other));
+            }
             if (claimed(cpu)) {
                 transfer.run();
                 giveUp();
@@ -106,13 +120,20 @@ final class Handover {
             long rest = deadline - System.nanoTime();
             if (rest <= 0) {
                 giveUp();
-            } else if (patienceNanos - rest < SPIN_NANOS) {
+            } else if (awake(left)) {
                 Thread.yield();
             } else {
                 LockSupport.parkNanos(this, rest);
             }
         }
         return true;
+    }
+
+    /** Whether a vCPU that came out at a time should not sleep. */
+    private boolean awake(long left) {
+        long all = gathered;
+        long now = System.nanoTime();
+        return all == 0 ? now - left < GATHERING_SPIN_NANOS : now - all < SPIN_NANOS;
     }
 
     /** Whether the last vCPU is to carry the machine over. */
