@@ -33,7 +33,9 @@ final class Urgency {
     /** Never again. */
     synchronized void end() {
         over = true;
-        threads.forEach(HostScheduler::usual);
+        // Last what was first, which may be the caller: no longer urgent it would not get a processor from those that
+        // still are.
+        threads.reversed().forEach(HostScheduler::usual);
         threads.clear();
     }
 }

@@ -11,6 +11,8 @@ import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
 
@@ -30,6 +32,39 @@ final class UrgencyTest {
             urgency.end();
         }
         assertEquals(SCHED_OTHER, policy(self));
+    }
+
+    /** Who ends it is not urgent any more itself while others still are, and these have all processors. */
+    @Test
+    void theEndDoesNotWaitForThoseThatWereUrgent() throws InterruptedException {
+        AtomicBoolean over = new AtomicBoolean();
+        List<Integer> numbers = new CopyOnWriteArrayList<>();
+        Urgency urgency = new Urgency();
+        try {
+            assumeTrue(
+                    urgency.begin(Urgency.MOVER, List.of(HostScheduler.thread())),
+                    "needs CAP_SYS_NICE and two processors");
+            for (int n = 0; n < Runtime.getRuntime().availableProcessors(); n++) {
+                Thread.ofPlatform().daemon(true).start(() -> {
+                    numbers.add(HostScheduler.thread());
+                    while (!over.get()) {
+                        Thread.onSpinWait();
+                    }
+                });
+            }
+            while (numbers.size() < Runtime.getRuntime().availableProcessors()) {
+                Thread.sleep(1);
+            }
+            assertTrue(urgency.begin(Urgency.VCPU, numbers));
+            long start = System.nanoTime();
+            urgency.end();
+            long took = System.nanoTime() - start;
+            // Linux lets other threads go on after 950 ms (sched_rt_runtime_us).
+            assertTrue(took < 200_000_000, "took " + took / 1000 + " us");
+        } finally {
+            over.set(true);
+            urgency.end();
+        }
     }
 
     @Test
