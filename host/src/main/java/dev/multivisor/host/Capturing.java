@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.BitSet;
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -25,6 +26,9 @@ import java.util.concurrent.ConcurrentHashMap;
 final class Capturing {
     /** How often saving is warmed up before the guest stands still for it, and capturing as a whole. */
     private static final int SAVES = 300, TRIALS = 30;
+
+    /** How often it is saved as an urgent thread, to make up for an interruption before. */
+    private static final int LAST_SAVES = 4;
 
     /** For how long at the most. */
     private static final long WARMING_NANOS = 150_000_000L;
@@ -75,14 +79,11 @@ final class Capturing {
             if (log.isEmpty() && live()) {
                 log = Optional.of(machine.pages().logWrites());
             }
-            if (request.live() && real) {
-                warm();
-            }
             boolean follows = !last.isEmpty()
                     && request.parent().map(CaptureRequest.Parent::id).equals(Optional.of(last));
             // Until this capture is complete there is none to follow.
             last = "";
-            Capture capture = request.live() ? running(writer, follows) : stopped(writer, follows);
+            Capture capture = request.live() ? running(writer, follows, real) : stopped(writer, follows);
             last = log.isPresent() ? request.id() : "";
             return capture;
         } catch (IOException e) {
@@ -119,25 +120,52 @@ final class Capturing {
         return new Capture(saved, pages, writer.checksum(), execution.heldNanos());
     }
 
-    private Capture running(MemoryWriter writer, boolean follows) throws IOException {
-        SavedMachine saved;
-        KeptPages kept;
-        BitSet before = logged();
-        execution.hold();
-        try {
-            saved = save();
-            beginLog(writer, follows, before);
-            kept = machine.pages().keep(writer);
-        } finally {
-            execution.release();
-        }
-        try (kept) {
+    private Capture running(MemoryWriter writer, boolean follows, boolean real) throws IOException {
+        Moment moment = real ? hurriedly(writer, follows) : moment(writer, follows);
+        try (KeptPages kept = moment.kept) {
             long stopped = execution.heldNanos();
             long all = memory.bytes().byteSize() / PageRuns.PAGE;
             for (long first = 0; first < all; first += CHUNK) {
                 kept.keepRest(first, Math.min(CHUNK, all - first));
             }
-            return new Capture(saved, writer.finish(), writer.checksum(), stopped);
+            return new Capture(moment.saved, writer.finish(), writer.checksum(), stopped);
+        }
+    }
+
+    /** What is fetched while the guest stands still. */
+    private record Moment(SavedMachine saved, KeptPages kept) {}
+
+    private Moment moment(MemoryWriter writer, boolean follows) {
+        BitSet before = logged();
+        execution.hold();
+        try {
+            SavedMachine saved = save();
+            beginLog(writer, follows, before);
+            return new Moment(saved, machine.pages().keep(writer));
+        } finally {
+            execution.release();
+        }
+    }
+
+    /** The same as a handover's mover does it: with what that takes in the processor's caches, and before other threads. */
+    private Moment hurriedly(MemoryWriter writer, boolean follows) throws IOException {
+        Residence home = execution.home();
+        rehearse(home);
+        try (StandIn standIn = new StandIn(home.engine(), home.spec(), home.engine(), home.spec())) {
+            standIn.warmSaving(SAVES, WARMING_NANOS);
+            YoungSpace.makeRoom();
+            return Isolated.complete("capturing machine " + machine.name(), () -> {
+                Urgency urgency = new Urgency();
+                try {
+                    if (machine.running() && urgency.begin(Urgency.MOVER, List.of(HostScheduler.thread()))) {
+                        standIn.warmSaving(LAST_SAVES, WARMING_NANOS);
+                        urgency.begin(Urgency.VCPU, execution.hostThreads());
+                    }
+                    return moment(writer, follows);
+                } finally {
+                    urgency.end();
+                }
+            });
         }
     }
 
@@ -161,26 +189,20 @@ final class Capturing {
     }
 
     /** What the JVM has not loaded and compiled takes many times as long: so a stand-in is captured before. */
-    private void warm() throws IOException {
-        Residence home = execution.home();
-        if (WARM.add(home.engine().jar().version())) {
-            VirtualMachine.Settings settings = new VirtualMachine.Settings(
-                    "stand-in", BuiltinGuest.MEMORY, home.spec(), StandIn.Deaf.CONSOLE, StandIn.Deaf.CONSOLE);
-            Path file = Files.createTempFile("multivisor-", ".memory");
-            try (FileChannel target =
-                            FileChannel.open(file, StandardOpenOption.WRITE, StandardOpenOption.DELETE_ON_CLOSE);
-                    VirtualMachine standIn =
-                            VirtualMachine.create(home.engine(), settings, BuiltinGuest.boot("quiet"))) {
-                long end = System.nanoTime() + WARMING_NANOS;
-                for (int n = 0; n < TRIALS && System.nanoTime() < end; n++) {
-                    standIn.rehearseCapture(new CaptureRequest("", target, Optional.empty(), true));
-                }
+    private static void rehearse(Residence home) throws IOException {
+        if (!WARM.add(home.engine().jar().version())) {
+            return;
+        }
+        VirtualMachine.Settings settings = new VirtualMachine.Settings(
+                "stand-in", BuiltinGuest.MEMORY, home.spec(), StandIn.Deaf.CONSOLE, StandIn.Deaf.CONSOLE);
+        Path file = Files.createTempFile("multivisor-", ".memory");
+        try (FileChannel target = FileChannel.open(file, StandardOpenOption.WRITE, StandardOpenOption.DELETE_ON_CLOSE);
+                VirtualMachine standIn = VirtualMachine.create(home.engine(), settings, BuiltinGuest.boot("quiet"))) {
+            long end = System.nanoTime() + WARMING_NANOS;
+            for (int n = 0; n < TRIALS && System.nanoTime() < end; n++) {
+                standIn.rehearseCapture(new CaptureRequest("", target, Optional.empty(), true));
             }
         }
-        try (StandIn standIn = new StandIn(home.engine(), home.spec(), home.engine(), home.spec())) {
-            standIn.warmSaving(SAVES, WARMING_NANOS);
-        }
-        YoungSpace.makeRoom();
     }
 
     /** The state, for the engine that the machine is on; other engines get it by way of one that reads this. */

@@ -37,7 +37,10 @@ final class Execution {
      * How long who waits for a moment looks again and again before it parks, because a wake-up costs some 50 µs. It
      * yields meanwhile: there may be fewer processors than vCPUs.
      */
-    private static final long SPIN_NANOS = 1_000_000;
+    private static final long SPIN_NANOS = 400_000;
+
+    /** The same while other vCPUs have to come out yet, for what they may have to wait for. */
+    private static final long GATHERING_SPIN_NANOS = 100_000;
 
     /** How long vCPUs may take to go on before their stop is reported as it is. */
     private static final long DEPARTURE_NANOS = 1_000_000_000L;
@@ -164,7 +167,9 @@ final class Execution {
             lock.unlock();
         }
         long start = System.nanoTime();
-        while (inside > 0 && System.nanoTime() - start < SPIN_NANOS) {
+        // Without a processor to spare it would keep one from a vCPU that has to come out.
+        boolean spare = home.cpus.size() < Runtime.getRuntime().availableProcessors();
+        while (spare && inside > 0 && System.nanoTime() - start < SPIN_NANOS) {
             Thread.yield();
         }
         lock.lock();
@@ -463,7 +468,7 @@ final class Execution {
     /** Waits while the machine is paused; false once the run has ended. */
     private boolean enter() {
         long start = System.nanoTime();
-        while (held && System.nanoTime() - start < SPIN_NANOS) {
+        while (held && System.nanoTime() - start < (inside > 0 ? GATHERING_SPIN_NANOS : SPIN_NANOS)) {
             Thread.yield();
         }
         lock.lock();

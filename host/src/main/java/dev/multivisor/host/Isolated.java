@@ -34,11 +34,40 @@ final class Isolated {
             Thread.currentThread().interrupt();
             throw new HostException("interrupted while " + what, e);
         } catch (ExecutionException e) {
-            Throwable cause = e.getCause();
-            if (cause instanceof EngineException || cause instanceof HostException) {
-                throw new HostException(cause.getMessage(), cause);
-            }
-            throw new HostException("failed while " + what + ": " + cause, cause);
+            throw failure(what, e.getCause());
         }
+    }
+
+    /**
+     * The result of what is known to come to an end, and cannot be left half done: an interrupt is kept for later.
+     *
+     * @param what is being done, for the error
+     * @throws HostException if it fails
+     */
+    static <T> T complete(String what, Callable<T> call) {
+        FutureTask<T> task = new FutureTask<>(call);
+        Thread.ofPlatform().name(what).daemon(true).start(task);
+        boolean interrupted = false;
+        try {
+            while (true) {
+                try {
+                    return task.get();
+                } catch (InterruptedException e) {
+                    interrupted = true;
+                } catch (ExecutionException e) {
+                    throw failure(what, e.getCause());
+                }
+            }
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+
+    private static HostException failure(String what, Throwable cause) {
+        return cause instanceof EngineException || cause instanceof HostException
+                ? new HostException(cause.getMessage(), cause)
+                : new HostException("failed while " + what + ": " + cause, cause);
     }
 }

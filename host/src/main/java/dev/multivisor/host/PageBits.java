@@ -108,6 +108,9 @@ final class PageBits {
             long mask = -1L;
             mask &= word == first >>> 6 ? -1L << first : -1;
             mask &= word == end >>> 6 ? ~(-1L << end) : -1;
+            if ((dirty.get(word) & mask) == 0) {
+                continue;
+            }
             long cleared = mask;
             long set = dirty.getAndUpdate(word, old -> old & ~cleared) & mask;
             if (set != 0) {

@@ -14,6 +14,9 @@ import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 
 final class UrgencyTest {
@@ -81,6 +84,26 @@ final class UrgencyTest {
         Urgency urgency = new Urgency();
         assertFalse(urgency.begin(Urgency.VCPU, List.of(HostScheduler.NONE)));
         urgency.end();
+    }
+
+    /** The field "slice" of the scheduler's own account. */
+    @Test
+    void aPromptThreadTakesShortTurns() throws Exception {
+        AtomicBoolean prompt = new AtomicBoolean();
+        AtomicReference<String> account = new AtomicReference<>("");
+        Thread thread = Thread.ofPlatform().start(() -> {
+            prompt.set(PromptThread.begin());
+            try {
+                account.set(Files.readString(Path.of("/proc/self/task/" + HostScheduler.thread() + "/sched")));
+            } catch (IOException e) {
+                // Not every kernel has it.
+            }
+        });
+        thread.join();
+        Matcher slice = Pattern.compile("(?m)^se\\.slice +: +([0-9]+)$").matcher(account.get());
+        assumeTrue(slice.find(), "the kernel does not tell time slices");
+        assertTrue(prompt.get());
+        assertEquals(PromptThread.SLICE_NANOS, Long.parseLong(slice.group(1)));
     }
 
     /** Movers of several machines that are urgent must not keep all processors from the vCPUs that they wait for. */

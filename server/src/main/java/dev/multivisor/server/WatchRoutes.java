@@ -2,6 +2,7 @@ package dev.multivisor.server;
 
 import dev.multivisor.host.MachineEvent;
 import dev.multivisor.host.MachineHost;
+import dev.multivisor.host.PromptThread;
 import dev.multivisor.host.VirtualMachine;
 import dev.multivisor.watch.Alteration;
 import dev.multivisor.watch.IntegrityMonitor;
@@ -14,6 +15,8 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import org.eclipse.jetty.io.Content;
@@ -58,11 +61,33 @@ final class WatchRoutes implements AutoCloseable {
         try (IntegrityMonitor monitor = attach(machine)) {
             call.begin(200, "application/jsonl");
             try (OutputStream out = Content.Sink.asOutputStream(call.response())) {
-                new Stream(machine, monitor, moves, all, out).run();
+                promptly(new Stream(machine, monitor, moves, all, out));
             }
             call.callback().succeeded();
         } finally {
             host.offEvent(listener);
+        }
+    }
+
+    /** A change is to be told within a millisecond, even when the vCPUs have all processors. */
+    private static void promptly(Stream stream) throws IOException, InterruptedException {
+        FutureTask<Void> task = new FutureTask<>(() -> {
+            PromptThread.begin();
+            stream.run();
+            return null;
+        });
+        Thread thread = Thread.ofPlatform()
+                .name("watch-" + stream.machine.name())
+                .daemon(true)
+                .start(task);
+        try {
+            task.get();
+        } catch (ExecutionException e) {
+            throw e.getCause() instanceof IOException broken ? broken : new IOException(e.getCause());
+        } finally {
+            // Does nothing to one that is done; else the reply must not end before.
+            thread.interrupt();
+            thread.join();
         }
     }
 
