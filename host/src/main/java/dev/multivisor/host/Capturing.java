@@ -25,13 +25,13 @@ import java.util.concurrent.ConcurrentHashMap;
  */
 final class Capturing {
     /** How often saving is warmed up before the guest stands still for it, and capturing as a whole. */
-    private static final int SAVES = 300, TRIALS = 30;
+    private static final int SAVES = 300, TRIALS = 300;
 
     /** How often it is saved as an urgent thread, to make up for an interruption before. */
     private static final int LAST_SAVES = 4;
 
     /** For how long at the most. */
-    private static final long WARMING_NANOS = 150_000_000L;
+    private static final long WARMING_NANOS = 150_000_000L, TRIALS_NANOS = 1_000_000_000L;
 
     /** Engines, by version, on which machines were captured in this process before. */
     private static final Set<String> WARM = ConcurrentHashMap.newKeySet();
@@ -123,28 +123,31 @@ final class Capturing {
     private Capture running(MemoryWriter writer, boolean follows, boolean real) throws IOException {
         Moment moment = real ? hurriedly(writer, follows) : moment(writer, follows);
         try (KeptPages kept = moment.kept) {
-            long stopped = execution.heldNanos();
             long all = memory.bytes().byteSize() / PageRuns.PAGE;
             for (long first = 0; first < all; first += CHUNK) {
                 kept.keepRest(first, Math.min(CHUNK, all - first));
             }
-            return new Capture(moment.saved, writer.finish(), writer.checksum(), stopped);
+            return new Capture(moment.saved, writer.finish(), writer.checksum(), moment.stopped);
         }
     }
 
     /** What is fetched while the guest stands still. */
-    private record Moment(SavedMachine saved, KeptPages kept) {}
+    private record Moment(SavedMachine saved, KeptPages kept, long stopped) {}
 
     private Moment moment(MemoryWriter writer, boolean follows) {
+        SavedMachine saved;
+        KeptPages kept;
         BitSet before = logged();
         execution.hold();
         try {
-            SavedMachine saved = save();
+            saved = save();
             beginLog(writer, follows, before);
-            return new Moment(saved, machine.pages().keep(writer));
+            kept = machine.pages().keep(writer);
         } finally {
             execution.release();
         }
+        // Waits until the vCPUs have gone on, which are urgent until then.
+        return new Moment(saved, kept, execution.heldNanos());
     }
 
     /** The same as a handover's mover does it: with what that takes in the processor's caches, and before other threads. */
@@ -198,7 +201,7 @@ final class Capturing {
         Path file = Files.createTempFile("multivisor-", ".memory");
         try (FileChannel target = FileChannel.open(file, StandardOpenOption.WRITE, StandardOpenOption.DELETE_ON_CLOSE);
                 VirtualMachine standIn = VirtualMachine.create(home.engine(), settings, BuiltinGuest.boot("quiet"))) {
-            long end = System.nanoTime() + WARMING_NANOS;
+            long end = System.nanoTime() + TRIALS_NANOS;
             for (int n = 0; n < TRIALS && System.nanoTime() < end; n++) {
                 standIn.rehearseCapture(new CaptureRequest("", target, Optional.empty(), true));
             }
