@@ -9,6 +9,7 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.time.Duration;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Optional;
@@ -32,6 +33,9 @@ final class Capturing {
 
     /** For how long at the most. */
     private static final long WARMING_NANOS = 150_000_000L, TRIALS_NANOS = 1_000_000_000L;
+
+    /** How long threads may go before others for a capture. */
+    private static final Duration LONGEST = Duration.ofSeconds(2);
 
     /** Engines, by version, on which machines were captured in this process before. */
     private static final Set<String> WARM = ConcurrentHashMap.newKeySet();
@@ -154,11 +158,12 @@ final class Capturing {
     private Moment hurriedly(MemoryWriter writer, boolean follows) throws IOException {
         Residence home = execution.home();
         rehearse(home);
+        Urgency urgency = new Urgency();
         try (StandIn standIn = new StandIn(home.engine(), home.spec(), home.engine(), home.spec())) {
             standIn.warmSaving(SAVES, WARMING_NANOS);
             YoungSpace.makeRoom();
-            return Isolated.complete("capturing machine " + machine.name(), () -> {
-                Urgency urgency = new Urgency();
+            // An engine that hangs must not keep processors for itself.
+            return Isolated.complete("capturing machine " + machine.name(), LONGEST, urgency::end, () -> {
                 try {
                     if (machine.running() && urgency.begin(Urgency.MOVER, List.of(HostScheduler.thread()))) {
                         standIn.warmSaving(LAST_SAVES, WARMING_NANOS);

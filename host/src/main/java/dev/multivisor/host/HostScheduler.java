@@ -95,7 +95,7 @@ final class HostScheduler {
 
     /**
      * Lets a thread of the usual policy have a processor sooner, for less time at once, when it has something to do; everybody
-     * may. Linux heeds it from 6.12 on.
+     * may. Linux heeds it from 6.12 on; done on x86-64 only.
      *
      * <p>Reason: the JDK knows no time slices. Safety: the structure is as long as it says and is read during the call; a thread
      * that is gone is an error that the system reports.
@@ -104,7 +104,7 @@ final class HostScheduler {
      * @return whether the system took it
      */
     static boolean slice(int thread, long nanos) {
-        if (policy(thread) != SCHED_OTHER) {
+        if (policy(thread) != SCHED_OTHER || !System.getProperty("os.arch").equals("amd64")) {
             return false;
         }
         try (Arena arena = Arena.ofConfined()) {

@@ -39,19 +39,24 @@ final class Isolated {
     }
 
     /**
-     * The result of what is known to come to an end, and cannot be left half done: an interrupt is kept for later.
+     * The result of what cannot be left half done: neither an interrupt nor being late ends it.
      *
      * @param what is being done, for the error
+     * @param late called if it takes longer than that
      * @throws HostException if it fails
      */
-    static <T> T complete(String what, Callable<T> call) {
+    static <T> T complete(String what, Duration limit, Runnable late, Callable<T> call) {
         FutureTask<T> task = new FutureTask<>(call);
         Thread.ofPlatform().name(what).daemon(true).start(task);
         boolean interrupted = false;
+        boolean told = false;
         try {
             while (true) {
                 try {
-                    return task.get();
+                    return told ? task.get() : task.get(limit.toNanos(), TimeUnit.NANOSECONDS);
+                } catch (TimeoutException e) {
+                    late.run();
+                    told = true;
                 } catch (InterruptedException e) {
                     interrupted = true;
                 } catch (ExecutionException e) {
