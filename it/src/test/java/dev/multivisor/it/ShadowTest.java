@@ -17,10 +17,12 @@ import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
+import java.util.Set;
 import java.util.TreeMap;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -84,9 +86,11 @@ class ShadowTest {
                     }
                     machine.pause();
                     Map<Long, Long> walked = new TreeMap<>();
-                    walk(machine, ROOT, LEVELS, 0, walked);
+                    Set<List<Long>> reached = new HashSet<>();
+                    walk(machine, ROOT, LEVELS, 0, walked, reached);
                     Map<Long, Long> mappings = shadow.mappings();
                     assertEquals(walked, mappings, "look " + n + " after " + shadow.changes() + " changes");
+                    assertEquals(reached.size(), shadow.tables(), "tables that the device can reach, look " + n);
                     for (Map.Entry<Long, Long> entry : mappings.entrySet()) {
                         assertEquals(Optional.of(entry.getValue()), shadow.translate(entry.getKey()));
                     }
@@ -110,14 +114,16 @@ class ShadowTest {
         return ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).getInt() & 0xffffffffL;
     }
 
-    /** What the device would find if it looked at the guest's own table. */
-    private static void walk(VirtualMachine machine, long table, int level, long page, Map<Long, Long> all) {
+    /** What the device would find if it looked at the guest's own table, and the tables that it would look at. */
+    private static void walk(
+            VirtualMachine machine, long table, int level, long page, Map<Long, Long> all, Set<List<Long>> tables) {
         byte[] bytes = new byte[4096];
         try {
             machine.pages().read(table, bytes);
         } catch (HostException e) {
             return;
         }
+        tables.add(List.of(table, (long) level));
         ByteBuffer entries = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
         for (int n = 0; n < ShadowTable.ENTRIES; n++) {
             long entry = entries.getLong(n * 8);
@@ -126,7 +132,7 @@ class ShadowTest {
                 if (level == 1) {
                     all.put(page << 9 | n, address);
                 } else {
-                    walk(machine, address, level - 1, page << 9 | n, all);
+                    walk(machine, address, level - 1, page << 9 | n, all, tables);
                 }
             }
         }
