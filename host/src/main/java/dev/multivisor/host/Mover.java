@@ -266,7 +266,7 @@ final class Mover {
         long end = System.nanoTime() + WARMING_NANOS;
         long best = Long.MAX_VALUE;
         int fast = 0;
-        for (int n = 0; fast < WARMING && (fast == 0 || n < WARMING_LIMIT && System.nanoTime() < end); n++) {
+        for (int n = 0; n < WARMING_LIMIT && fast < WARMING && (n == 0 || System.nanoTime() < end); n++) {
             long took = standIn.timed();
             // As long as each is faster than the one before, the next one will be, too.
             boolean settled = took > best - best / 8 && took <= best + best / 4;
