@@ -1,11 +1,13 @@
 package dev.multivisor.cli;
 
+import dev.multivisor.images.Image;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.Writer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 
@@ -26,6 +28,15 @@ final class WarmUpCommand implements Callable<Integer> {
 
     private static final String LOOP = "ebfe9090";
 
+    /** What a guest of an image does, so that the JVM learns which of the engine's code is hot, and how it branches. */
+    private static final String WORK = """
+            #!/bin/sh
+            find / -xdev | sort | tee /tmp/files | md5sum
+            for n in 1 2 3 4 5 6 7 8; do cat /tmp/files; done | gzip | sha256sum
+            awk 'BEGIN { for (n = 0; n < 100000; n++) sum += n % 7 * 1.5; print sum }'
+            n=0; while [ $n -lt 3000 ]; do n=$((n + 1)); done
+            """;
+
     private final PrintWriter nowhere = new PrintWriter(Writer.nullWriter());
 
     @Override
@@ -35,6 +46,7 @@ final class WarmUpCommand implements Callable<Integer> {
         run("doctor");
         run("engine", "list", "--format", "json");
         run("image", "list");
+        boot();
         Path kernel = Files.createTempFile("multivisor-", ".elf");
         try {
             String code = KERNEL.replaceAll("\\s", "");
@@ -46,6 +58,21 @@ final class WarmUpCommand implements Callable<Integer> {
             Files.delete(kernel);
         }
         return ExitStatus.OK;
+    }
+
+    /** Boots an image, if one has been pulled. */
+    private void boot() throws IOException {
+        List<Image> images = ImageCommand.images().list();
+        if (images.isEmpty()) {
+            return;
+        }
+        Path script = Files.createTempFile("multivisor-", ".sh");
+        try {
+            Files.writeString(script, WORK);
+            run("run", "--image", images.getFirst().name(), "--script", script.toString(), "--timeout", "120s");
+        } finally {
+            Files.delete(script);
+        }
     }
 
     /** What a second terminal does to a guest that goes on. */

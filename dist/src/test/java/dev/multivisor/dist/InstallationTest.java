@@ -1,6 +1,7 @@
 package dev.multivisor.dist;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.multivisor.dist.Program.Result;
@@ -52,6 +53,15 @@ class InstallationTest {
         Result result = run(TinyKernel.print(0x3f8, "again\n", TinyKernel.RESET), "--timeout", "5s");
         assertEquals(124, result.status(), result.err());
         assertTrue(result.out().startsWith("again\nagain\n"), result.out());
+    }
+
+    @Test
+    void theEngineMadeHereIsNotUnpackedButUsedAsTheModuleThatItIs() throws Exception {
+        Path unpacked = folder.resolve("cache/multivisor/engines");
+        assertEquals(11, run(TinyKernel.DEBUG_EXIT).status());
+        assertFalse(Files.exists(unpacked));
+        assertEquals(11, run(TinyKernel.DEBUG_EXIT, "--engine", "0.2.0").status());
+        assertTrue(Files.isDirectory(unpacked));
     }
 
     @Test

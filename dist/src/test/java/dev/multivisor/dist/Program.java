@@ -60,7 +60,7 @@ record Program(Path folder) {
                 "-XX:-DontCompileHugeMethods",
                 "-Dmultivisor.home=" + home,
                 "--module-path",
-                home + "/lib",
+                home + "/lib:" + home + "/own",
                 "-m",
                 "dev.multivisor.cli/dev.multivisor.cli.Main"));
         command.addAll(arguments);
