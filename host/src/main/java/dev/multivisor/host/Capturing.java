@@ -15,6 +15,8 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.BooleanSupplier;
 
 /**
  * Captures a machine: state and memory as they are at one moment. The guest is held until both are written, or with
@@ -34,7 +36,7 @@ final class Capturing {
     /** For how long at the most. */
     private static final long WARMING_NANOS = 150_000_000L, TRIALS_NANOS = 1_000_000_000L;
 
-    /** How long threads may go before others for a capture. */
+    /** How long an engine may take to save, and threads may go before others for a capture. */
     private static final Duration LONGEST = Duration.ofSeconds(2);
 
     /** Engines, by version, on which machines were captured in this process before. */
@@ -111,7 +113,7 @@ final class Capturing {
             clock.pause();
         }
         try {
-            saved = save();
+            saved = Isolated.call(saving(), LONGEST, this::save);
             beginLog(writer, follows, new BitSet());
             writer.writeAll();
             pages = writer.finish();
@@ -125,7 +127,7 @@ final class Capturing {
     }
 
     private Capture running(MemoryWriter writer, boolean follows, boolean real) throws IOException {
-        Moment moment = real ? hurriedly(writer, follows) : moment(writer, follows);
+        Moment moment = real ? hurriedly(writer, follows) : moment(writer, follows, new AtomicReference<>());
         try (KeptPages kept = moment.kept) {
             long all = memory.bytes().byteSize() / PageRuns.PAGE;
             for (long first = 0; first < all; first += CHUNK) {
@@ -138,17 +140,35 @@ final class Capturing {
     /** What is fetched while the guest stands still. */
     private record Moment(SavedMachine saved, KeptPages kept, long stopped) {}
 
-    private Moment moment(MemoryWriter writer, boolean follows) {
+    /** How far an engine is that may never answer. */
+    private enum Answer {
+        ASKED,
+        GIVEN,
+        /** The guest goes on without it. */
+        TOO_LATE
+    }
+
+    private Moment moment(MemoryWriter writer, boolean follows, AtomicReference<Answer> answer) {
         SavedMachine saved;
         KeptPages kept;
         BitSet before = logged();
         execution.hold();
         try {
-            saved = save();
+            answer.set(Answer.ASKED);
+            try {
+                saved = save();
+            } finally {
+                answer.compareAndSet(Answer.ASKED, Answer.GIVEN);
+            }
+            if (answer.get() == Answer.TOO_LATE) {
+                throw new HostException("machine " + machine.name() + ": has gone on");
+            }
             beginLog(writer, follows, before);
             kept = machine.pages().keep(writer);
         } finally {
-            execution.release();
+            if (answer.get() != Answer.TOO_LATE) {
+                execution.release();
+            }
         }
         // Waits until the vCPUs have gone on, which are urgent until then.
         return new Moment(saved, kept, execution.heldNanos());
@@ -162,14 +182,23 @@ final class Capturing {
         try (StandIn standIn = new StandIn(home.engine(), home.spec(), home.engine(), home.spec())) {
             standIn.warmSaving(SAVES, WARMING_NANOS);
             YoungSpace.makeRoom();
-            // An engine that hangs must not keep processors for itself.
-            return Isolated.complete("capturing machine " + machine.name(), LONGEST, urgency::end, () -> {
+            AtomicReference<Answer> answer = new AtomicReference<>();
+            BooleanSupplier late = () -> {
+                // An engine that hangs must neither keep processors for itself nor the guest from going on.
+                urgency.end();
+                if (!answer.compareAndSet(Answer.ASKED, Answer.TOO_LATE)) {
+                    return false;
+                }
+                execution.release();
+                return true;
+            };
+            return Isolated.complete(saving(), LONGEST, late, () -> {
                 try {
                     if (machine.running() && urgency.begin(Urgency.MOVER, List.of(HostScheduler.thread()))) {
                         standIn.warmSaving(LAST_SAVES, WARMING_NANOS);
                         urgency.begin(Urgency.VCPU, execution.hostThreads());
                     }
-                    return moment(writer, follows);
+                    return moment(writer, follows, answer);
                 } finally {
                     urgency.end();
                 }
@@ -211,6 +240,11 @@ final class Capturing {
                 standIn.rehearseCapture(new CaptureRequest("", target, Optional.empty(), true));
             }
         }
+    }
+
+    private String saving() {
+        return "saving machine " + machine.name() + " on engine "
+                + execution.home().engine().jar().version();
     }
 
     /** The state, for the engine that the machine is on; other engines get it by way of one that reads this. */

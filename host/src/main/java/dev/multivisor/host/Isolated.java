@@ -7,6 +7,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.BooleanSupplier;
 
 /**
  * Calls into an engine that nobody vouches for: on a thread of their own, with a time limit, whatever they throw
@@ -39,24 +40,24 @@ final class Isolated {
     }
 
     /**
-     * The result of what cannot be left half done: neither an interrupt nor being late ends it.
+     * The result of what cannot be left half done, whatever interrupts.
      *
      * @param what is being done, for the error
-     * @param late called if it takes longer than that
-     * @throws HostException if it fails
+     * @param late called each time that so long has passed; whether it can be left now
+     * @throws HostException if it fails or was left
      */
-    static <T> T complete(String what, Duration limit, Runnable late, Callable<T> call) {
+    static <T> T complete(String what, Duration limit, BooleanSupplier late, Callable<T> call) {
         FutureTask<T> task = new FutureTask<>(call);
         Thread.ofPlatform().name(what).daemon(true).start(task);
         boolean interrupted = false;
-        boolean told = false;
         try {
             while (true) {
                 try {
-                    return told ? task.get() : task.get(limit.toNanos(), TimeUnit.NANOSECONDS);
+                    return task.get(limit.toNanos(), TimeUnit.NANOSECONDS);
                 } catch (TimeoutException e) {
-                    late.run();
-                    told = true;
+                    if (late.getAsBoolean()) {
+                        throw new HostException("no answer while " + what, e);
+                    }
                 } catch (InterruptedException e) {
                     interrupted = true;
                 } catch (ExecutionException e) {

@@ -2,17 +2,21 @@ package dev.multivisor.host;
 
 import static org.junit.jupiter.api.Assertions.assertAll;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.multivisor.api.Exit;
 import dev.multivisor.host.FakeEngine.Recipe;
 import java.io.IOException;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutorService;
@@ -160,6 +164,27 @@ class FaultTest {
                     "engine 2-run-throws failed on vCPU 0: java.lang.IllegalStateException: boom; no way back from"
                             + " engine 2-run-throws: state: is not whole",
                     exit.detail());
+        }
+    }
+
+    @Test
+    void theGuestGoesOnWhenACaptureGetsNoAnswer() throws Exception {
+        for (boolean live : List.of(true, false)) {
+            VirtualMachine machine = VirtualMachine.create(
+                    load("1-save-hangs-real"),
+                    VirtualMachineTest.settings(2, Map.of("mode", "hot")),
+                    VirtualMachineTest.boot());
+            machine.start();
+            try (FileChannel file = FileChannel.open(
+                    Files.createTempFile(folder, "memory", ""), StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+                HostException none = assertThrows(
+                        HostException.class,
+                        () -> machine.capture(new CaptureRequest("1", file, Optional.empty(), live)));
+                assertEquals(
+                        "no answer while saving machine " + machine.name() + " on engine 1-save-hangs-real",
+                        none.getMessage());
+            }
+            assertTrue(runs(machine), "live: " + live);
         }
     }
 

@@ -16,7 +16,7 @@ final class IsolatedTest {
     private static final Duration LONG = Duration.ofMinutes(1);
 
     @Test
-    void whatIsLateIsToldOnceAndStillAwaited() {
+    void whatIsLateIsAwaitedUntilItCanBeLeft() {
         AtomicInteger told = new AtomicInteger();
         CountDownLatch late = new CountDownLatch(1);
         int result = Isolated.complete(
@@ -25,21 +25,26 @@ final class IsolatedTest {
                 () -> {
                     told.incrementAndGet();
                     late.countDown();
+                    return false;
                 },
                 () -> {
                     late.await();
-                    Thread.sleep(5 * SHORT.toMillis());
                     return 7;
                 });
         assertEquals(7, result);
-        assertEquals(1, told.get());
+        assertTrue(told.get() > 0);
+        HostException left = assertThrows(
+                HostException.class,
+                () -> Isolated.complete(
+                        "waiting", SHORT, () -> true, () -> new CountDownLatch(1).await(1, TimeUnit.MINUTES)));
+        assertEquals("no answer while waiting", left.getMessage());
     }
 
     @Test
     void anInterruptIsKeptForLater() {
         CountDownLatch go = new CountDownLatch(1);
         Thread caller = Thread.currentThread();
-        int result = Isolated.complete("waiting", LONG, () -> {}, () -> {
+        int result = Isolated.complete("waiting", LONG, () -> false, () -> {
             caller.interrupt();
             return go.await(100, TimeUnit.MILLISECONDS) ? 0 : 7;
         });
@@ -58,7 +63,7 @@ final class IsolatedTest {
     private static String refusal(RuntimeException failure) {
         return assertThrows(
                         HostException.class,
-                        () -> Isolated.complete("waiting", LONG, () -> {}, () -> {
+                        () -> Isolated.complete("waiting", LONG, () -> false, () -> {
                             throw failure;
                         }))
                 .getMessage();
