@@ -8,6 +8,7 @@ import java.util.Deque;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.Supplier;
@@ -21,6 +22,10 @@ public final class MachineHost implements AutoCloseable {
 
     private final Supplier<EngineCatalog> catalog;
     private final EnginePool pool;
+    private final HotCodeCache hotCode = new HotCodeCache(UserFolders.cache().resolve("hot-code"));
+
+    /** Where it is kept of which machine. */
+    private final Map<VirtualMachine, HotCodeCache.Entry> known = new ConcurrentHashMap<>();
 
     // Guarded by this:
     private final Map<String, VirtualMachine> machines = new LinkedHashMap<>();
@@ -61,11 +66,15 @@ public final class MachineHost implements AutoCloseable {
      * @throws dev.multivisor.api.EngineException if the engine refuses the specification or an image
      */
     public VirtualMachine create(EngineJar engine, VirtualMachine.Settings settings, Boot boot) {
-        return add(
+        HotCodeCache.Entry entry = hotCode.of(boot);
+        VirtualMachine machine = add(
                 engine,
                 settings.name(),
                 "on engine " + engine.version(),
-                loaded -> VirtualMachine.create(loaded, settings, boot));
+                loaded -> VirtualMachine.create(
+                        loaded, settings, boot, memory -> entry.ready(loaded, settings.spec(), memory)));
+        known.put(machine, entry);
+        return machine;
     }
 
     /**
@@ -110,6 +119,10 @@ public final class MachineHost implements AutoCloseable {
 
     /** Closes a machine and forgets it. */
     public void remove(VirtualMachine machine) {
+        HotCodeCache.Entry entry = known.remove(machine);
+        if (entry != null) {
+            entry.keep(machine.home().machine());
+        }
         try {
             machine.close();
         } finally {

@@ -5,6 +5,7 @@ import dev.multivisor.api.Clock;
 import dev.multivisor.api.Console;
 import dev.multivisor.api.EngineException;
 import dev.multivisor.api.Exit;
+import dev.multivisor.api.GuestMemory;
 import dev.multivisor.api.Machine;
 import dev.multivisor.api.MachineSpec;
 import dev.multivisor.api.Resources;
@@ -110,12 +111,15 @@ public final class VirtualMachine implements AutoCloseable {
      * @throws dev.multivisor.api.EngineException if the engine refuses the specification or an image
      */
     public static VirtualMachine create(LoadedEngine engine, Settings settings, Boot boot) {
-        return new VirtualMachine(
-                settings,
-                engine,
-                () -> GuestRam.allocate(settings.memory),
-                0,
-                resources -> engine.engine().create(settings.spec, boot, resources));
+        return create(engine, settings, boot, memory -> {});
+    }
+
+    /** @param before told which memory it will have before the engine makes it */
+    static VirtualMachine create(LoadedEngine engine, Settings settings, Boot boot, Consumer<GuestMemory> before) {
+        return new VirtualMachine(settings, engine, () -> GuestRam.allocate(settings.memory), 0, resources -> {
+            before.accept(resources.memory());
+            return engine.engine().create(settings.spec, boot, resources);
+        });
     }
 
     /** Builds a machine from a saved one; it goes on from {@link #start} on. */
