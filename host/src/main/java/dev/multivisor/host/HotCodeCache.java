@@ -1,7 +1,6 @@
 package dev.multivisor.host;
 
 import dev.multivisor.api.Boot;
-import dev.multivisor.api.EngineException;
 import dev.multivisor.api.GuestMemory;
 import dev.multivisor.api.Machine;
 import dev.multivisor.api.MachineSpec;
@@ -71,7 +70,7 @@ final class HotCodeCache {
                         return null;
                     });
                 }
-            } catch (IOException | EngineException | HostException e) {
+            } catch (IOException | HostException e) {
                 LOG.log(System.Logger.Level.DEBUG, "hot code: " + e);
             }
         }
