@@ -10,7 +10,7 @@ import java.lang.management.MemoryUsage;
  */
 final class YoungSpace {
     /** Many times what a handover needs, and what other threads take meanwhile. */
-    private static final long ROOM = 8L << 20;
+    private static final long ROOM = 16L << 20;
 
     private static final int CHUNK = 1 << 18;
 
