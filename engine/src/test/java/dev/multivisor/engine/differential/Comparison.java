@@ -23,7 +23,9 @@ final class Comparison {
 
     /** The fields that differ, with both values, the host's first. */
     static List<String> differences(TestCase test, Outcome host, Outcome ours) {
-        if (host.vector == Outcome.TIMEOUT || Undefined.result(test, host, ours)) {
+        if (host.vector == Outcome.TIMEOUT
+                || Undefined.result(test, host, ours)
+                || IntelHost.PRESENT && IntelHost.result(test, host, ours)) {
             return List.of();
         }
         List<String> found = new ArrayList<>(0);
@@ -36,13 +38,15 @@ final class Comparison {
             pageFault(found, test, host, ours);
         }
         registers(found, test, host, ours);
-        long mask = (ARITHMETIC | DF) & ~undefinedFlags(test);
+        boolean otherFlags = IntelHost.PRESENT && IntelHost.flags(test, host);
+        long mask = otherFlags ? DF : (ARITHMETIC | DF) & ~undefinedFlags(test);
         number(found, "flags", host.flags & mask, ours.flags & mask);
         // The table must name every flag that an instruction touches: the compiler drops those that nobody reads.
         int named = bits(test.form.writes()) | bits(test.form.undefined());
         number(found, "flags written that the table does not name", (host.flags ^ test.flags) & ARITHMETIC & ~named, 0);
         floating(found, test, host, ours);
-        boolean partly = host.vector >= 0 && Undefined.pushesBeforeFault(test);
+        boolean partly = host.vector >= 0
+                && (Undefined.pushesBeforeFault(test) || IntelHost.PRESENT && IntelHost.writesBeforeFault(test));
         boolean same = host.changedOffset == ours.changedOffset && Arrays.equals(host.changed, ours.changed);
         if (!same && !partly) {
             memory(found, test, host, ours);
@@ -71,8 +75,8 @@ final class Comparison {
 
     private static void registers(List<String> found, TestCase test, Outcome host, Outcome ours) {
         int count = test.mode == 64 ? 16 : 8;
-        long mask = test.mode == 64 ? -1 : 0xffffffffL;
         for (int n = 0; n < count; n++) {
+            long mask = test.mode != 64 ? 0xffffffffL : IntelHost.PRESENT ? IntelHost.register(test, n) : -1;
             if (((host.gpr[n] ^ ours.gpr[n]) & mask) != 0) {
                 number(found, "gpr" + n, host.gpr[n] & mask, ours.gpr[n] & mask);
             }
@@ -81,18 +85,20 @@ final class Comparison {
 
     private static void floating(List<String> found, TestCase test, Outcome host, Outcome ours) {
         number(found, "fcw", Values.get(host.fx, 0, 2), Values.get(ours.fx, 0, 2));
-        long status = ~Undefined.status(test, host);
+        boolean otherTop = IntelHost.PRESENT && IntelHost.top(test, host);
+        long status = ~(Undefined.status(test, host) | (otherTop ? 7 << 11 : 0));
         number(found, "fsw", Values.get(host.fx, 2, 2) & status, Values.get(ours.fx, 2, 2) & status);
         number(found, "ftw", host.fx[4] & 0xff, ours.fx[4] & 0xff);
         number(found, "mxcsr", Values.get(host.fx, 24, 4), Values.get(ours.fx, 24, 4));
-        for (int n = 0; n < 24; n++) {
+        for (int n = otherTop ? 8 : 0; n < 24; n++) {
             int at = TestCase.FX_ST + n * 16;
             int size = n < 8 ? 10 : 16;
             if (n >= 16 && test.mode != 64) {
                 break;
             }
             if (!Arrays.equals(host.fx, at, at + size, ours.fx, at, at + size)
-                    && !Undefined.close(test, host.fx, ours.fx, at)) {
+                    && !Undefined.close(test, host.fx, ours.fx, at)
+                    && !(IntelHost.PRESENT && n >= 8 && IntelHost.sameButNaN(test, host.fx, ours.fx, at))) {
                 found.add((n < 8 ? "st" + n : "xmm" + (n - 8)) + " " + bytes(host.fx, at, size) + " / "
                         + bytes(ours.fx, at, size));
             }
@@ -115,6 +121,9 @@ final class Comparison {
         System.arraycopy(host.changed, 0, theirs, host.changedOffset, host.changed.length);
         System.arraycopy(ours.changed, 0, mine, ours.changedOffset, ours.changed.length);
         Undefined.equalise(test, theirs, mine);
+        if (IntelHost.PRESENT) {
+            IntelHost.equalise(test, theirs, mine);
+        }
         int first = Arrays.mismatch(theirs, mine);
         if (first >= 0) {
             int last = theirs.length;

@@ -123,9 +123,12 @@ final class Undefined {
                 yield all;
             }
             case F2XM1, FYL2X, FYL2XP1, FPATAN, FPTAN, FSIN, FCOS, FSINCOS -> {
-                long exponents = Values.get(host, at + 8, 2) ^ Values.get(ours, at + 8, 2);
-                long distance = Values.get(host, at, 8) - Values.get(ours, at, 8);
-                yield exponents == 0 && Math.abs(distance) <= 2;
+                long exponents = Values.get(host, at + 8, 2) - Values.get(ours, at + 8, 2);
+                // Without the integer bit the next exponent's significands go on where those of one end.
+                long distance = (Values.get(host, at, 8) & Long.MAX_VALUE)
+                        - (Values.get(ours, at, 8) & Long.MAX_VALUE)
+                        + (exponents << 63);
+                yield Math.abs(exponents) <= 1 && Math.abs(distance) <= 2;
             }
             default -> false;
         };
