@@ -9,9 +9,15 @@ import java.util.List;
  */
 final class Block {
     /** Stands for no block; never matches. */
-    static final Block NONE = new Block(null, -1, -1, 0, 0, 0);
+    static final Block NONE = new Block(new Step[0], -1, -1, 0, 0, 0);
 
     final Step first;
+
+    /**
+     * All of them, in order: the collector puts what an array names side by side, and what a chain names among those of
+     * other chains, where executing them for the first time in a while waits for memory.
+     */
+    private final Step[] steps;
 
     /** Guest-physical address of the first byte. */
     final long physical;
@@ -64,8 +70,9 @@ final class Block {
     /** All regions with compiled code that it is part of. */
     List<Region> regions = List.of();
 
-    Block(Step first, long physical, long second, int length, int count, int codeSize) {
-        this.first = first;
+    Block(Step[] steps, long physical, long second, int length, int count, int codeSize) {
+        this.steps = steps;
+        first = steps.length == 0 ? null : steps[0];
         this.physical = physical;
         this.second = second;
         this.length = length;
@@ -85,19 +92,20 @@ final class Block {
     void drop() {
         context = -1;
         dropped = true;
-        for (Step s = first; s != null; s = s.following) {
+        for (Step s : steps) {
             s.code = Hot.EXIT;
-            // Blocks that are dropped must not keep others from being collected.
-            s.likely = NONE;
-            s.other = NONE;
-            s.more = Step.NONE;
         }
+        last().forget();
         if (single != null) {
             single.drop();
         }
         for (Region r : List.copyOf(regions)) {
             r.invalidate();
         }
+    }
+
+    LastStep last() {
+        return (LastStep) steps[steps.length - 1];
     }
 
     void add(Region r) {

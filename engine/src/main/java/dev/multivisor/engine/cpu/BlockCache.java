@@ -31,7 +31,10 @@ final class BlockCache {
     private final CodePages pages;
     private final PhysicalMemory memory;
     private final Map<Long, Page> frames = new HashMap<>();
-    private final Decoder decoder = new Decoder();
+
+    /** Made when it is needed first: a handover builds a machine while the guest stands still. */
+    private Decoder decoder;
+
     private final byte[] bytes = new byte[MAX_BYTES];
     private final Instruction[] decoded = new Instruction[MAX_INSTRUCTIONS];
     private final ConcurrentLinkedQueue<Write> writes = new ConcurrentLinkedQueue<>();
@@ -108,7 +111,7 @@ final class BlockCache {
         int count = 0;
         int length = 0;
         while (count < MAX_INSTRUCTIONS) {
-            Instruction i = decoder.decode(bytes, length, limit, codeSize);
+            Instruction i = decoder().decode(bytes, length, limit, codeSize);
             if (i == Decoder.INCOMPLETE) {
                 break;
             }
@@ -137,26 +140,32 @@ final class BlockCache {
         return block;
     }
 
+    private Decoder decoder() {
+        if (decoder == null) {
+            decoder = Decoder.pooling();
+        }
+        return decoder;
+    }
+
     /** A block of the first instructions of {@link #decoded}. */
     private Block block(int count, long physical, long second, int codeSize) {
-        Step first = null;
-        Step last = null;
+        Instruction end = decoded[count - 1];
+        boolean falls = !Specializer.setsRip(end) && Specializer.code(end, codeSize == 64) != Hot.GENERAL_FALL;
+        Step[] steps = new Step[falls ? count + 1 : count];
         int length = 0;
         for (int n = 0; n < count; n++) {
             Instruction i = decoded[n];
-            Step step = new Step(Specializer.code(i, codeSize == 64), i, length, n + 1);
-            if (first == null) {
-                first = step;
-            } else {
-                last.following = step;
-            }
-            last = step;
-            length = step.next;
+            int code = Specializer.code(i, codeSize == 64);
+            steps[n] = n == steps.length - 1 ? new LastStep(code, i, length, n + 1) : new Step(code, i, length, n + 1);
+            length += i.length;
         }
-        if (!Specializer.setsRip(last.instruction) && last.code != Hot.GENERAL_FALL) {
-            last.following = new Step(Hot.END, last.instruction, length, count);
+        if (falls) {
+            steps[count] = new LastStep(Hot.END, end, length, count);
         }
-        return new Block(first, physical, second, length, count, codeSize);
+        for (int n = 1; n < steps.length; n++) {
+            steps[n - 1].following = steps[n];
+        }
+        return new Block(steps, physical, second, length, count, codeSize);
     }
 
     /** The first instruction of a block alone. */
@@ -204,7 +213,7 @@ final class BlockCache {
         for (int n = 0; n < inPage; n++) {
             bytes[n] = (byte) memory.load(cpu.number, physical + n, 1);
         }
-        Instruction i = decoder.decode(bytes, 0, inPage, codeSize);
+        Instruction i = decoder().decode(bytes, 0, inPage, codeSize);
         int available = inPage;
         if (i == Decoder.INCOMPLETE) {
             long second = cpu.mmu.fetch(codeSize == 64 ? linear + inPage : linear + inPage & 0xffffffffL);
@@ -216,7 +225,7 @@ final class BlockCache {
     }
 
     private Block one(long physical, long second, int limit, int codeSize) {
-        decoded[0] = decoder.decode(bytes, 0, limit, codeSize);
+        decoded[0] = decoder().decode(bytes, 0, limit, codeSize);
         return block(1, physical, second, codeSize);
     }
 

@@ -96,7 +96,7 @@ final class CodeLookup {
     }
 
     /** The block that follows a last step, linked to it for the next time. */
-    Block follow(Step last, long linear) {
+    Block follow(LastStep last, long linear) {
         Block next = find(linear);
         last.followed(next);
         return next;

@@ -7,6 +7,7 @@ import dev.multivisor.engine.isa.Form.Attribute;
 import dev.multivisor.engine.isa.Instruction;
 import dev.multivisor.engine.isa.InstructionTable;
 import dev.multivisor.engine.isa.Op;
+import java.lang.invoke.MethodHandles;
 
 /** The way to the handlers of all forms: the checks that a form's attributes ask for, then its group's handler. */
 public final class Dispatch {
@@ -36,6 +37,14 @@ public final class Dispatch {
             new byte[InstructionTable.STANDARD.forms().size()];
 
     static {
+        // A call of a class that is not there yet would make HotSpot give up the interpreter's loop, and compile it
+        // again.
+        try {
+            MethodHandles.lookup().ensureInitialized(FpuInstructions.class);
+            MethodHandles.lookup().ensureInitialized(SseInstructions.class);
+        } catch (IllegalAccessException e) {
+            throw new AssertionError(e);
+        }
         for (Op op : Op.values()) {
             GROUPS[op.ordinal()] = (byte) group(op);
         }

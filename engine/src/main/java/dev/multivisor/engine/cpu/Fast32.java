@@ -19,14 +19,17 @@ final class Fast32 {
     }
 
     static void movRm(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         r[s.x] = cpu.mmu.load32(s.at(cpu, r, start));
     }
 
     static void movMr(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         cpu.mmu.store32(s.at(cpu, r, start), r[s.y]);
     }
 
     static void movMi(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         cpu.mmu.store32(s.at(cpu, r, start), s.immediate);
     }
 
@@ -41,15 +44,18 @@ final class Fast32 {
     }
 
     static void addRm(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         r[s.x] = Alu.add(cpu, r[s.x], cpu.mmu.load32(s.at(cpu, r, start)), 32) & LOW;
     }
 
     static void addMr(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         long at = s.at(cpu, r, start);
         cpu.mmu.store32(at, Alu.add(cpu, cpu.mmu.loadForWrite(at, 4), r[s.y], 32));
     }
 
     static void addMi(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         long at = s.at(cpu, r, start);
         cpu.mmu.store32(at, Alu.add(cpu, cpu.mmu.loadForWrite(at, 4), s.immediate, 32));
     }
@@ -65,14 +71,17 @@ final class Fast32 {
     }
 
     static void cmpRm(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         Alu.sub(cpu, r[s.x], cpu.mmu.load32(s.at(cpu, r, start)), 32);
     }
 
     static void cmpMr(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         Alu.sub(cpu, cpu.mmu.load32(s.at(cpu, r, start)), r[s.y], 32);
     }
 
     static void cmpMi(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         Alu.sub(cpu, cpu.mmu.load32(s.at(cpu, r, start)), s.immediate, 32);
     }
 
@@ -87,10 +96,12 @@ final class Fast32 {
     }
 
     static void testMr(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         Alu.logic(cpu, cpu.mmu.load32(s.at(cpu, r, start)) & r[s.y], 32);
     }
 
     static void testMi(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         Alu.logic(cpu, cpu.mmu.load32(s.at(cpu, r, start)) & s.immediate, 32);
     }
 
@@ -105,15 +116,18 @@ final class Fast32 {
     }
 
     static void subRm(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         r[s.x] = Alu.sub(cpu, r[s.x], cpu.mmu.load32(s.at(cpu, r, start)), 32) & LOW;
     }
 
     static void subMr(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         long at = s.at(cpu, r, start);
         cpu.mmu.store32(at, Alu.sub(cpu, cpu.mmu.loadForWrite(at, 4), r[s.y], 32));
     }
 
     static void subMi(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         long at = s.at(cpu, r, start);
         cpu.mmu.store32(at, Alu.sub(cpu, cpu.mmu.loadForWrite(at, 4), s.immediate, 32));
     }
@@ -129,15 +143,18 @@ final class Fast32 {
     }
 
     static void andRm(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         r[s.x] = Alu.logic(cpu, r[s.x] & cpu.mmu.load32(s.at(cpu, r, start)), 32) & LOW;
     }
 
     static void andMr(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         long at = s.at(cpu, r, start);
         cpu.mmu.store32(at, Alu.logic(cpu, cpu.mmu.loadForWrite(at, 4) & r[s.y], 32));
     }
 
     static void andMi(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         long at = s.at(cpu, r, start);
         cpu.mmu.store32(at, Alu.logic(cpu, cpu.mmu.loadForWrite(at, 4) & s.immediate, 32));
     }
@@ -153,15 +170,18 @@ final class Fast32 {
     }
 
     static void xorRm(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         r[s.x] = Alu.logic(cpu, r[s.x] ^ cpu.mmu.load32(s.at(cpu, r, start)), 32) & LOW;
     }
 
     static void xorMr(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         long at = s.at(cpu, r, start);
         cpu.mmu.store32(at, Alu.logic(cpu, cpu.mmu.loadForWrite(at, 4) ^ r[s.y], 32));
     }
 
     static void xorMi(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         long at = s.at(cpu, r, start);
         cpu.mmu.store32(at, Alu.logic(cpu, cpu.mmu.loadForWrite(at, 4) ^ s.immediate, 32));
     }
@@ -177,15 +197,18 @@ final class Fast32 {
     }
 
     static void orRm(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         r[s.x] = Alu.logic(cpu, r[s.x] | cpu.mmu.load32(s.at(cpu, r, start)), 32) & LOW;
     }
 
     static void orMr(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         long at = s.at(cpu, r, start);
         cpu.mmu.store32(at, Alu.logic(cpu, cpu.mmu.loadForWrite(at, 4) | r[s.y], 32));
     }
 
     static void orMi(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         long at = s.at(cpu, r, start);
         cpu.mmu.store32(at, Alu.logic(cpu, cpu.mmu.loadForWrite(at, 4) | s.immediate, 32));
     }
@@ -201,15 +224,18 @@ final class Fast32 {
     }
 
     static void adcRm(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         r[s.x] = Alu.adc(cpu, r[s.x], cpu.mmu.load32(s.at(cpu, r, start)), 32) & LOW;
     }
 
     static void adcMr(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         long at = s.at(cpu, r, start);
         cpu.mmu.store32(at, Alu.adc(cpu, cpu.mmu.loadForWrite(at, 4), r[s.y], 32));
     }
 
     static void adcMi(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         long at = s.at(cpu, r, start);
         cpu.mmu.store32(at, Alu.adc(cpu, cpu.mmu.loadForWrite(at, 4), s.immediate, 32));
     }
@@ -225,15 +251,18 @@ final class Fast32 {
     }
 
     static void sbbRm(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         r[s.x] = Alu.sbb(cpu, r[s.x], cpu.mmu.load32(s.at(cpu, r, start)), 32) & LOW;
     }
 
     static void sbbMr(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         long at = s.at(cpu, r, start);
         cpu.mmu.store32(at, Alu.sbb(cpu, cpu.mmu.loadForWrite(at, 4), r[s.y], 32));
     }
 
     static void sbbMi(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         long at = s.at(cpu, r, start);
         cpu.mmu.store32(at, Alu.sbb(cpu, cpu.mmu.loadForWrite(at, 4), s.immediate, 32));
     }

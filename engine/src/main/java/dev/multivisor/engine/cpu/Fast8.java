@@ -19,15 +19,18 @@ final class Fast8 {
     }
 
     static void movRm(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         long value = cpu.mmu.load8(s.at(cpu, r, start));
         r[s.x] = r[s.x] & ~LOW | value;
     }
 
     static void movMr(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         cpu.mmu.store8(s.at(cpu, r, start), r[s.y]);
     }
 
     static void movMi(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         cpu.mmu.store8(s.at(cpu, r, start), s.immediate);
     }
 
@@ -42,15 +45,18 @@ final class Fast8 {
     }
 
     static void addRm(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         r[s.x] = r[s.x] & ~LOW | Alu.add(cpu, r[s.x], cpu.mmu.load8(s.at(cpu, r, start)), 56) & LOW;
     }
 
     static void addMr(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         long at = s.at(cpu, r, start);
         cpu.mmu.store8(at, Alu.add(cpu, cpu.mmu.loadForWrite(at, 1), r[s.y], 56));
     }
 
     static void addMi(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         long at = s.at(cpu, r, start);
         cpu.mmu.store8(at, Alu.add(cpu, cpu.mmu.loadForWrite(at, 1), s.immediate, 56));
     }
@@ -66,14 +72,17 @@ final class Fast8 {
     }
 
     static void cmpRm(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         Alu.sub(cpu, r[s.x], cpu.mmu.load8(s.at(cpu, r, start)), 56);
     }
 
     static void cmpMr(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         Alu.sub(cpu, cpu.mmu.load8(s.at(cpu, r, start)), r[s.y], 56);
     }
 
     static void cmpMi(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         Alu.sub(cpu, cpu.mmu.load8(s.at(cpu, r, start)), s.immediate, 56);
     }
 
@@ -88,10 +97,12 @@ final class Fast8 {
     }
 
     static void testMr(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         Alu.logic(cpu, cpu.mmu.load8(s.at(cpu, r, start)) & r[s.y], 56);
     }
 
     static void testMi(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         Alu.logic(cpu, cpu.mmu.load8(s.at(cpu, r, start)) & s.immediate, 56);
     }
 
@@ -106,15 +117,18 @@ final class Fast8 {
     }
 
     static void subRm(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         r[s.x] = r[s.x] & ~LOW | Alu.sub(cpu, r[s.x], cpu.mmu.load8(s.at(cpu, r, start)), 56) & LOW;
     }
 
     static void subMr(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         long at = s.at(cpu, r, start);
         cpu.mmu.store8(at, Alu.sub(cpu, cpu.mmu.loadForWrite(at, 1), r[s.y], 56));
     }
 
     static void subMi(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         long at = s.at(cpu, r, start);
         cpu.mmu.store8(at, Alu.sub(cpu, cpu.mmu.loadForWrite(at, 1), s.immediate, 56));
     }
@@ -130,15 +144,18 @@ final class Fast8 {
     }
 
     static void andRm(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         r[s.x] = r[s.x] & ~LOW | Alu.logic(cpu, r[s.x] & cpu.mmu.load8(s.at(cpu, r, start)), 56) & LOW;
     }
 
     static void andMr(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         long at = s.at(cpu, r, start);
         cpu.mmu.store8(at, Alu.logic(cpu, cpu.mmu.loadForWrite(at, 1) & r[s.y], 56));
     }
 
     static void andMi(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         long at = s.at(cpu, r, start);
         cpu.mmu.store8(at, Alu.logic(cpu, cpu.mmu.loadForWrite(at, 1) & s.immediate, 56));
     }
@@ -154,15 +171,18 @@ final class Fast8 {
     }
 
     static void xorRm(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         r[s.x] = r[s.x] & ~LOW | Alu.logic(cpu, r[s.x] ^ cpu.mmu.load8(s.at(cpu, r, start)), 56) & LOW;
     }
 
     static void xorMr(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         long at = s.at(cpu, r, start);
         cpu.mmu.store8(at, Alu.logic(cpu, cpu.mmu.loadForWrite(at, 1) ^ r[s.y], 56));
     }
 
     static void xorMi(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         long at = s.at(cpu, r, start);
         cpu.mmu.store8(at, Alu.logic(cpu, cpu.mmu.loadForWrite(at, 1) ^ s.immediate, 56));
     }
@@ -178,15 +198,18 @@ final class Fast8 {
     }
 
     static void orRm(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         r[s.x] = r[s.x] & ~LOW | Alu.logic(cpu, r[s.x] | cpu.mmu.load8(s.at(cpu, r, start)), 56) & LOW;
     }
 
     static void orMr(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         long at = s.at(cpu, r, start);
         cpu.mmu.store8(at, Alu.logic(cpu, cpu.mmu.loadForWrite(at, 1) | r[s.y], 56));
     }
 
     static void orMi(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         long at = s.at(cpu, r, start);
         cpu.mmu.store8(at, Alu.logic(cpu, cpu.mmu.loadForWrite(at, 1) | s.immediate, 56));
     }
@@ -202,15 +225,18 @@ final class Fast8 {
     }
 
     static void adcRm(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         r[s.x] = r[s.x] & ~LOW | Alu.adc(cpu, r[s.x], cpu.mmu.load8(s.at(cpu, r, start)), 56) & LOW;
     }
 
     static void adcMr(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         long at = s.at(cpu, r, start);
         cpu.mmu.store8(at, Alu.adc(cpu, cpu.mmu.loadForWrite(at, 1), r[s.y], 56));
     }
 
     static void adcMi(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         long at = s.at(cpu, r, start);
         cpu.mmu.store8(at, Alu.adc(cpu, cpu.mmu.loadForWrite(at, 1), s.immediate, 56));
     }
@@ -226,15 +252,18 @@ final class Fast8 {
     }
 
     static void sbbRm(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         r[s.x] = r[s.x] & ~LOW | Alu.sbb(cpu, r[s.x], cpu.mmu.load8(s.at(cpu, r, start)), 56) & LOW;
     }
 
     static void sbbMr(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         long at = s.at(cpu, r, start);
         cpu.mmu.store8(at, Alu.sbb(cpu, cpu.mmu.loadForWrite(at, 1), r[s.y], 56));
     }
 
     static void sbbMi(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         long at = s.at(cpu, r, start);
         cpu.mmu.store8(at, Alu.sbb(cpu, cpu.mmu.loadForWrite(at, 1), s.immediate, 56));
     }

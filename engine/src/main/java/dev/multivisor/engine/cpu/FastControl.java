@@ -27,6 +27,7 @@ final class FastControl {
     }
 
     static void pushM(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         push(cpu, r, cpu.mmu.load64(s.at(cpu, r, start)));
     }
 
@@ -62,6 +63,7 @@ final class FastControl {
     }
 
     static void callM(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         long target = ControlInstructions.canonical(cpu, cpu.mmu.load64(s.at(cpu, r, start)));
         push(cpu, r, start + s.next);
         r[RIP] = target;
@@ -79,6 +81,7 @@ final class FastControl {
     }
 
     static void jmpM(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         r[RIP] = ControlInstructions.canonical(cpu, cpu.mmu.load64(s.at(cpu, r, start)));
     }
 
@@ -92,81 +95,86 @@ final class FastControl {
 
     static void jo(Cpu cpu, long[] r, Step s, long start) {
         VarHandle.loadLoadFence();
-        r[RIP] = start + s.next + (cpu.of() ? s.immediate : 0);
+        jcc(r, s, start, cpu.of());
     }
 
     static void jno(Cpu cpu, long[] r, Step s, long start) {
         VarHandle.loadLoadFence();
-        r[RIP] = start + s.next + (cpu.of() ? 0 : s.immediate);
+        jcc(r, s, start, !cpu.of());
     }
 
     static void jb(Cpu cpu, long[] r, Step s, long start) {
         VarHandle.loadLoadFence();
-        r[RIP] = start + s.next + (cpu.cf() ? s.immediate : 0);
+        jcc(r, s, start, cpu.cf());
     }
 
     static void jae(Cpu cpu, long[] r, Step s, long start) {
         VarHandle.loadLoadFence();
-        r[RIP] = start + s.next + (cpu.cf() ? 0 : s.immediate);
+        jcc(r, s, start, !cpu.cf());
     }
 
     static void je(Cpu cpu, long[] r, Step s, long start) {
         VarHandle.loadLoadFence();
-        r[RIP] = start + s.next + (cpu.zf() ? s.immediate : 0);
+        jcc(r, s, start, cpu.zf());
     }
 
     static void jne(Cpu cpu, long[] r, Step s, long start) {
         VarHandle.loadLoadFence();
-        r[RIP] = start + s.next + (cpu.zf() ? 0 : s.immediate);
+        jcc(r, s, start, !cpu.zf());
     }
 
     static void jbe(Cpu cpu, long[] r, Step s, long start) {
         VarHandle.loadLoadFence();
-        r[RIP] = start + s.next + (cpu.cf() || cpu.zf() ? s.immediate : 0);
+        jcc(r, s, start, cpu.cf() || cpu.zf());
     }
 
     static void ja(Cpu cpu, long[] r, Step s, long start) {
         VarHandle.loadLoadFence();
-        r[RIP] = start + s.next + (cpu.cf() || cpu.zf() ? 0 : s.immediate);
+        jcc(r, s, start, !cpu.cf() && !cpu.zf());
     }
 
     static void js(Cpu cpu, long[] r, Step s, long start) {
         VarHandle.loadLoadFence();
-        r[RIP] = start + s.next + (cpu.sf() ? s.immediate : 0);
+        jcc(r, s, start, cpu.sf());
     }
 
     static void jns(Cpu cpu, long[] r, Step s, long start) {
         VarHandle.loadLoadFence();
-        r[RIP] = start + s.next + (cpu.sf() ? 0 : s.immediate);
+        jcc(r, s, start, !cpu.sf());
     }
 
     static void jp(Cpu cpu, long[] r, Step s, long start) {
         VarHandle.loadLoadFence();
-        r[RIP] = start + s.next + (cpu.pf() ? s.immediate : 0);
+        jcc(r, s, start, cpu.pf());
     }
 
     static void jnp(Cpu cpu, long[] r, Step s, long start) {
         VarHandle.loadLoadFence();
-        r[RIP] = start + s.next + (cpu.pf() ? 0 : s.immediate);
+        jcc(r, s, start, !cpu.pf());
     }
 
     static void jl(Cpu cpu, long[] r, Step s, long start) {
         VarHandle.loadLoadFence();
-        r[RIP] = start + s.next + (cpu.less() ? s.immediate : 0);
+        jcc(r, s, start, cpu.less());
     }
 
     static void jge(Cpu cpu, long[] r, Step s, long start) {
         VarHandle.loadLoadFence();
-        r[RIP] = start + s.next + (cpu.less() ? 0 : s.immediate);
+        jcc(r, s, start, !cpu.less());
     }
 
     static void jle(Cpu cpu, long[] r, Step s, long start) {
         VarHandle.loadLoadFence();
-        r[RIP] = start + s.next + (cpu.less() || cpu.zf() ? s.immediate : 0);
+        jcc(r, s, start, cpu.less() || cpu.zf());
     }
 
     static void jg(Cpu cpu, long[] r, Step s, long start) {
         VarHandle.loadLoadFence();
-        r[RIP] = start + s.next + (cpu.less() || cpu.zf() ? 0 : s.immediate);
+        jcc(r, s, start, !cpu.less() && !cpu.zf());
+    }
+
+    /** All conditions share its profile: HotSpot would leave out a way that one of them did not go for some time. */
+    private static void jcc(long[] r, Step s, long start, boolean taken) {
+        r[RIP] = start + s.next + (taken ? s.immediate : 0);
     }
 }

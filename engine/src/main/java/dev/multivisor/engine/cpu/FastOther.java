@@ -10,15 +10,18 @@ final class FastOther {
     private FastOther() {}
 
     static void load16(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         long value = cpu.mmu.load16(s.at(cpu, r, start));
         r[s.x] = r[s.x] & ~0xffffL | value;
     }
 
     static void store16(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         cpu.mmu.store16(s.at(cpu, r, start), r[s.y]);
     }
 
     static void store16Immediate(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         cpu.mmu.store16(s.at(cpu, r, start), s.immediate);
     }
 
@@ -43,10 +46,12 @@ final class FastOther {
     }
 
     static void movzxM8(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         r[s.x] = cpu.mmu.load8(s.at(cpu, r, start));
     }
 
     static void movzxM16(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         r[s.x] = cpu.mmu.load16(s.at(cpu, r, start));
     }
 
@@ -61,10 +66,12 @@ final class FastOther {
     }
 
     static void movsx32M8(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         r[s.x] = (byte) cpu.mmu.load8(s.at(cpu, r, start)) & LOW;
     }
 
     static void movsx32M16(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         r[s.x] = (short) cpu.mmu.load16(s.at(cpu, r, start)) & LOW;
     }
 
@@ -84,20 +91,23 @@ final class FastOther {
     }
 
     static void movsx64M8(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         r[s.x] = (byte) cpu.mmu.load8(s.at(cpu, r, start));
     }
 
     static void movsx64M16(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         r[s.x] = (short) cpu.mmu.load16(s.at(cpu, r, start));
     }
 
     static void movsx64M32(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         r[s.x] = (int) cpu.mmu.load32(s.at(cpu, r, start));
     }
 
     static void shlI32(Cpu cpu, long[] r, Step s) {
         VarHandle.loadLoadFence();
-        r[s.x] = Alu.shl(cpu, r[s.x], (int) s.immediate & 31, 32) & LOW;
+        r[s.x] = Alu.shl(cpu, r[s.x], s.immediate & 31, 32) & LOW;
     }
 
     static void shlCl32(Cpu cpu, long[] r, Step s) {
@@ -107,7 +117,7 @@ final class FastOther {
 
     static void shlI64(Cpu cpu, long[] r, Step s) {
         VarHandle.loadLoadFence();
-        r[s.x] = Alu.shl(cpu, r[s.x], (int) s.immediate & 63, 0);
+        r[s.x] = Alu.shl(cpu, r[s.x], s.immediate & 63, 0);
     }
 
     static void shlCl64(Cpu cpu, long[] r, Step s) {
@@ -117,7 +127,7 @@ final class FastOther {
 
     static void shrI32(Cpu cpu, long[] r, Step s) {
         VarHandle.loadLoadFence();
-        r[s.x] = Alu.shr(cpu, r[s.x], (int) s.immediate & 31, 32) & LOW;
+        r[s.x] = Alu.shr(cpu, r[s.x], s.immediate & 31, 32) & LOW;
     }
 
     static void shrCl32(Cpu cpu, long[] r, Step s) {
@@ -127,7 +137,7 @@ final class FastOther {
 
     static void shrI64(Cpu cpu, long[] r, Step s) {
         VarHandle.loadLoadFence();
-        r[s.x] = Alu.shr(cpu, r[s.x], (int) s.immediate & 63, 0);
+        r[s.x] = Alu.shr(cpu, r[s.x], s.immediate & 63, 0);
     }
 
     static void shrCl64(Cpu cpu, long[] r, Step s) {
@@ -137,7 +147,7 @@ final class FastOther {
 
     static void sarI32(Cpu cpu, long[] r, Step s) {
         VarHandle.loadLoadFence();
-        r[s.x] = Alu.sar(cpu, r[s.x], (int) s.immediate & 31, 32) & LOW;
+        r[s.x] = Alu.sar(cpu, r[s.x], s.immediate & 31, 32) & LOW;
     }
 
     static void sarCl32(Cpu cpu, long[] r, Step s) {
@@ -147,7 +157,7 @@ final class FastOther {
 
     static void sarI64(Cpu cpu, long[] r, Step s) {
         VarHandle.loadLoadFence();
-        r[s.x] = Alu.sar(cpu, r[s.x], (int) s.immediate & 63, 0);
+        r[s.x] = Alu.sar(cpu, r[s.x], s.immediate & 63, 0);
     }
 
     static void sarCl64(Cpu cpu, long[] r, Step s) {
@@ -157,7 +167,7 @@ final class FastOther {
 
     static void rolI32(Cpu cpu, long[] r, Step s) {
         VarHandle.loadLoadFence();
-        r[s.x] = Alu.rol(cpu, r[s.x], (int) s.immediate & 31, 32) & LOW;
+        r[s.x] = Alu.rol(cpu, r[s.x], s.immediate & 31, 32) & LOW;
     }
 
     static void rolCl32(Cpu cpu, long[] r, Step s) {
@@ -167,7 +177,7 @@ final class FastOther {
 
     static void rolI64(Cpu cpu, long[] r, Step s) {
         VarHandle.loadLoadFence();
-        r[s.x] = Alu.rol(cpu, r[s.x], (int) s.immediate & 63, 0);
+        r[s.x] = Alu.rol(cpu, r[s.x], s.immediate & 63, 0);
     }
 
     static void rolCl64(Cpu cpu, long[] r, Step s) {
@@ -177,7 +187,7 @@ final class FastOther {
 
     static void rorI32(Cpu cpu, long[] r, Step s) {
         VarHandle.loadLoadFence();
-        r[s.x] = Alu.ror(cpu, r[s.x], (int) s.immediate & 31, 32) & LOW;
+        r[s.x] = Alu.ror(cpu, r[s.x], s.immediate & 31, 32) & LOW;
     }
 
     static void rorCl32(Cpu cpu, long[] r, Step s) {
@@ -187,7 +197,7 @@ final class FastOther {
 
     static void rorI64(Cpu cpu, long[] r, Step s) {
         VarHandle.loadLoadFence();
-        r[s.x] = Alu.ror(cpu, r[s.x], (int) s.immediate & 63, 0);
+        r[s.x] = Alu.ror(cpu, r[s.x], s.immediate & 63, 0);
     }
 
     static void rorCl64(Cpu cpu, long[] r, Step s) {
@@ -216,11 +226,13 @@ final class FastOther {
     }
 
     static void incM32(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         long at = s.at(cpu, r, start);
         cpu.mmu.store32(at, Alu.inc(cpu, cpu.mmu.loadForWrite(at, 4), 32));
     }
 
     static void decM32(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         long at = s.at(cpu, r, start);
         cpu.mmu.store32(at, Alu.dec(cpu, cpu.mmu.loadForWrite(at, 4), 32));
     }
@@ -236,6 +248,7 @@ final class FastOther {
     }
 
     static void imulRm32(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         r[s.x] = Alu.imul(cpu, r[s.x], cpu.mmu.load32(s.at(cpu, r, start)), 32) & LOW;
     }
 
@@ -245,6 +258,7 @@ final class FastOther {
     }
 
     static void cmovM32(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         long value = cpu.mmu.load32(s.at(cpu, r, start));
         r[s.x] = (cpu.condition(s.condition) ? value : r[s.x]) & LOW;
     }
@@ -268,12 +282,12 @@ final class FastOther {
 
     static void shldI32(Cpu cpu, long[] r, Step s) {
         VarHandle.loadLoadFence();
-        r[s.x] = Alu.shld(cpu, r[s.x], r[s.y], (int) s.immediate & 31, 32) & LOW;
+        r[s.x] = Alu.shld(cpu, r[s.x], r[s.y], s.immediate & 31, 32) & LOW;
     }
 
     static void shrdI32(Cpu cpu, long[] r, Step s) {
         VarHandle.loadLoadFence();
-        r[s.x] = Alu.shrd(cpu, r[s.x], r[s.y], (int) s.immediate & 31, 32) & LOW;
+        r[s.x] = Alu.shrd(cpu, r[s.x], r[s.y], s.immediate & 31, 32) & LOW;
     }
 
     static void inc64(Cpu cpu, long[] r, Step s) {
@@ -297,11 +311,13 @@ final class FastOther {
     }
 
     static void incM64(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         long at = s.at(cpu, r, start);
         cpu.mmu.store64(at, Alu.inc(cpu, cpu.mmu.loadForWrite(at, 8), 0));
     }
 
     static void decM64(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         long at = s.at(cpu, r, start);
         cpu.mmu.store64(at, Alu.dec(cpu, cpu.mmu.loadForWrite(at, 8), 0));
     }
@@ -317,6 +333,7 @@ final class FastOther {
     }
 
     static void imulRm64(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         r[s.x] = Alu.imul(cpu, r[s.x], cpu.mmu.load64(s.at(cpu, r, start)), 0);
     }
 
@@ -326,6 +343,7 @@ final class FastOther {
     }
 
     static void cmovM64(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         long value = cpu.mmu.load64(s.at(cpu, r, start));
         r[s.x] = (cpu.condition(s.condition) ? value : r[s.x]);
     }
@@ -349,12 +367,12 @@ final class FastOther {
 
     static void shldI64(Cpu cpu, long[] r, Step s) {
         VarHandle.loadLoadFence();
-        r[s.x] = Alu.shld(cpu, r[s.x], r[s.y], (int) s.immediate & 63, 0);
+        r[s.x] = Alu.shld(cpu, r[s.x], r[s.y], s.immediate & 63, 0);
     }
 
     static void shrdI64(Cpu cpu, long[] r, Step s) {
         VarHandle.loadLoadFence();
-        r[s.x] = Alu.shrd(cpu, r[s.x], r[s.y], (int) s.immediate & 63, 0);
+        r[s.x] = Alu.shrd(cpu, r[s.x], r[s.y], s.immediate & 63, 0);
     }
 
     static void cwde(Cpu cpu, long[] r, Step s) {
@@ -383,6 +401,7 @@ final class FastOther {
     }
 
     static void setccM(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         cpu.mmu.store8(s.at(cpu, r, start), cpu.condition(s.condition) ? 1 : 0);
     }
 
@@ -392,6 +411,7 @@ final class FastOther {
     }
 
     static void mulM64(Cpu cpu, long[] r, Step s, long start) {
+        VarHandle.loadLoadFence();
         MultiplyInstructions.mul64(cpu, cpu.mmu.load64(s.at(cpu, r, start)));
     }
 

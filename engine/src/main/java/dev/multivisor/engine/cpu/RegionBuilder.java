@@ -192,17 +192,9 @@ final class RegionBuilder {
         };
     }
 
-    private static Step last(Block block) {
-        Step s = block.first;
-        while (s.following != null) {
-            s = s.following;
-        }
-        return s;
-    }
-
     /** Blocks that were seen to follow, the last one first. None after an instruction that is the interpreter's. */
     private static List<Block> followers(Block block) {
-        Step last = last(block);
+        LastStep last = block.last();
         List<Block> result = new ArrayList<>();
         if (last.code != Hot.END && !compilable(last) || usable(block).done() != block.count) {
             return result;
@@ -259,7 +251,7 @@ final class RegionBuilder {
     }
 
     private static List<Long> targets(Block block, Block entry) {
-        Step last = last(block);
+        LastStep last = block.last();
         if (last.code != Hot.JMP_R
                 && last.code != Hot.JMP_M
                 && last.code != Hot.CALL_R

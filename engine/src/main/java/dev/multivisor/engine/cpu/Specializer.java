@@ -33,7 +33,10 @@ final class Specializer {
     }
 
     static int code(Instruction i, boolean mode64) {
-        int code = frequent(i, mode64);
+        int code = i.displacement == (int) i.displacement ? frequent(i, mode64) : Hot.GENERAL;
+        if (i.immediate != (int) i.immediate) {
+            code = code == Hot.MOV + Hot.RI + Hot.Q ? Hot.MOV_ABSOLUTE : Hot.GENERAL;
+        }
         if (code != Hot.GENERAL) {
             return code;
         }

@@ -19,6 +19,8 @@ public final class Decoder {
     /** The longest instruction, in bytes. */
     public static final int MAX_LENGTH = 15;
 
+    private static final int POOL = 1 << 15;
+
     private static final int REX_B = 1, REX_X = 2, REX_R = 4, REX_W = 8;
 
     /** What a byte means before the opcode: 0 nothing, else one of these. */
@@ -48,6 +50,9 @@ public final class Decoder {
     private final Encoding[][] lookup;
     private final Instruction.Builder out = new Instruction.Builder();
 
+    /** What was decoded last, by a hash of its bytes, for most instructions are found in many places; null if not kept. */
+    private Instruction[] pool;
+
     private byte[] code;
     private int start;
     private int position;
@@ -68,6 +73,13 @@ public final class Decoder {
 
     Decoder(InstructionTable table) {
         lookup = table.lookup;
+    }
+
+    /** A decoder that mostly returns the same object for the same bytes: for instructions that are kept. */
+    public static Decoder pooling() {
+        Decoder decoder = new Decoder();
+        decoder.pool = new Instruction[POOL];
+        return decoder;
     }
 
     private static Instruction special(Form form, int length) {
@@ -226,7 +238,21 @@ public final class Decoder {
         if (o.base == Instruction.RIP) {
             o.displacement += o.length;
         }
-        return new Instruction(o);
+        return pool == null ? new Instruction(o) : pooled(o, codeSize);
+    }
+
+    private Instruction pooled(Instruction.Builder o, int codeSize) {
+        int hash = codeSize;
+        for (int n = start; n < position; n++) {
+            hash = 31 * hash + code[n];
+        }
+        int slot = (hash ^ hash >>> 16) & POOL - 1;
+        Instruction known = pool[slot];
+        if (known == null || !known.matches(o)) {
+            known = new Instruction(o);
+            pool[slot] = known;
+        }
+        return known;
     }
 
     private void address16() {

@@ -89,6 +89,27 @@ public final class Instruction {
         immediate2 = from.immediate2;
     }
 
+    /** Whether this is what a builder would make. */
+    boolean matches(Builder other) {
+        return form == other.form
+                && length == other.length
+                && operandSize == other.operandSize
+                && addressSize == other.addressSize
+                && prefixes == other.prefixes
+                && condition == other.condition
+                && a == other.a
+                && b == other.b
+                && c == other.c
+                && base == other.base
+                && index == other.index
+                && scale == other.scale
+                && segment == other.segment
+                && stack == other.stack
+                && displacement == other.displacement
+                && immediate == other.immediate
+                && immediate2 == other.immediate2;
+    }
+
     /** Whether it has a memory operand. */
     public boolean memory() {
         return a.kind() == Operand.Kind.MEMORY || b.kind() == Operand.Kind.MEMORY || c.kind() == Operand.Kind.MEMORY;
