@@ -2,8 +2,8 @@ package dev.multivisor.engine.boot;
 
 import dev.multivisor.api.Boot;
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -60,34 +60,36 @@ final class LinuxLoader {
 
     private EntryState loadPayload(SetupHeader header) {
         long start = header.kernelOffset() + header.payloadOffset();
-        long size = header.payloadLength();
-        byte[] packed = file.array(start, size, "payload_length");
-        ElfImage elf;
-        if (Unpacker.format(packed).equals("none")) {
-            elf = ElfImage.parse(new ImageReader(file.name() + ": payload", MemorySegment.ofArray(packed)));
-        } else {
-            elf = unpack(header, start, packed);
+        MemorySegment packed = file.slice(start, header.payloadLength(), "payload_length");
+        long entry;
+        long end;
+        try (Arena arena = Arena.ofShared()) {
+            ElfImage elf = Unpacker.format(packed).equals("none")
+                    ? ElfImage.parse(new ImageReader(file.name() + ": payload", packed))
+                    : unpack(header, packed, arena);
+            file.check(elf.wide() && elf.machine() == ElfImage.EM_X86_64, "payload", "is not a 64-bit x86-64 kernel");
+            elf.load(memory);
+            entry = elf.entry();
+            end = elf.end();
         }
-        file.check(elf.wide() && elf.machine() == ElfImage.EM_X86_64, "payload", "is not a 64-bit x86-64 kernel");
-        elf.load(memory);
-        long end = header.prefAddress() + header.initSize();
-        if (elf.end() < end && elf.end() > header.prefAddress()) {
-            memory.claim(file.name() + ": init_size", elf.end(), end - elf.end());
+        long room = header.prefAddress() + header.initSize();
+        if (end < room && end > header.prefAddress()) {
+            memory.claim(file.name() + ": init_size", end, room - end);
         }
-        return enter(elf.entry(), header);
+        return enter(entry, header);
     }
 
-    private ElfImage unpack(SetupHeader header, long start, byte[] packed) {
-        long unpacked = file.u32(start + packed.length - 4, "payload's size");
+    private ElfImage unpack(SetupHeader header, MemorySegment packed, Arena arena) {
+        // For gzip the size is part of the format, for the others it was appended.
+        long length = packed.byteSize();
+        long unpacked = file.u32(header.kernelOffset() + header.payloadOffset() + length - 4, "payload's size");
         // The decompressor works in place, so the kernel's own area has room for all of it.
         long limit = Math.min(MAX_UNPACKED, header.initSize());
         file.check(unpacked > 0 && unpacked <= limit, "payload's size", "%d is not in 1 to %d", unpacked, limit);
-        // For gzip the size is part of the format, for the others it was appended.
-        boolean gzip = Unpacker.format(packed).equals("gzip");
-        byte[] in = gzip ? packed : Arrays.copyOf(packed, packed.length - 4);
+        MemorySegment in = Unpacker.format(packed).equals("gzip") ? packed : packed.asSlice(0, length - 4);
         try {
-            byte[] out = Unpacker.unpack(in, (int) unpacked);
-            return ElfImage.parse(new ImageReader(file.name() + ": payload", MemorySegment.ofArray(out)));
+            MemorySegment out = Unpacker.unpack(in, (int) unpacked, arena);
+            return ElfImage.parse(new ImageReader(file.name() + ": payload", out));
         } catch (IOException e) {
             throw file.error("payload", "%s", e.getMessage());
         }

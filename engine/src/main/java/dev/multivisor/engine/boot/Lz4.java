@@ -1,9 +1,13 @@
 package dev.multivisor.engine.boot;
 
+import dev.multivisor.engine.mmu.PhysicalMemory;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /**
  * Decodes LZ4's legacy frames, as {@code lz4 -l} writes them for kernels (lz4_Frame_format.md, "Legacy frame"). Every
@@ -15,86 +19,103 @@ final class Lz4 {
     private static final int BLOCK_SIZE = 8 << 20;
 
     /** Where a block's compressed bytes are. */
-    private record Extent(int start, int end) {}
+    private record Extent(long start, int size) {}
 
-    private final byte[] in;
+    /** A block's compressed bytes, and what it holds. */
+    private byte[] in = {};
+
     private final byte[] out;
-    private final int end;
-    private final int start;
-    private final int limit;
+    private int end;
+    private int limit;
     private int at;
     private int filled;
 
-    private Lz4(byte[] in, Extent extent, byte[] out, int start, int limit) {
-        this.in = in;
-        this.out = out;
-        this.start = start;
-        this.limit = limit;
-        at = extent.start;
-        end = extent.end;
-        filled = start;
+    private Lz4(int room) {
+        out = new byte[room];
     }
 
-    /** Returns how many bytes of the output were filled. */
-    static int decode(byte[] in, byte[] out) throws IOException {
+    /**
+     * Returns how many bytes of the output were filled. Besides that it takes a block of memory for each processor.
+     *
+     * @param out may be used by several threads
+     */
+    static long decode(MemorySegment in, MemorySegment out) throws IOException {
         List<Extent> blocks = blocks(in);
-        if (blocks.size() == (out.length + BLOCK_SIZE - 1) / BLOCK_SIZE) {
+        int room = (int) Math.min(BLOCK_SIZE, out.byteSize());
+        if (blocks.size() == (out.byteSize() + BLOCK_SIZE - 1) / BLOCK_SIZE) {
+            int lanes = Math.min(blocks.size(), Runtime.getRuntime().availableProcessors());
             try {
-                return blocks.stream()
+                return IntStream.range(0, lanes)
                         .parallel()
-                        .mapToInt(block -> whole(in, block, out, blocks.indexOf(block) * BLOCK_SIZE))
+                        .mapToLong(lane -> new Lz4(room).lane(in, blocks, lane, lanes, out))
                         .sum();
             } catch (UncheckedIOException e) {
                 throw e.getCause();
             }
         }
-        int filled = 0;
+        Lz4 decoder = new Lz4(room);
+        long filled = 0;
         for (Extent block : blocks) {
-            filled += new Lz4(in, block, out, filled, out.length).block();
+            filled += decoder.block(in, block, out, filled);
         }
         return filled;
     }
 
-    /** Decodes a block whose place in the output is known. */
-    private static int whole(byte[] in, Extent block, byte[] out, int start) {
-        int limit = Math.min(start + BLOCK_SIZE, out.length);
+    /** Decodes every so many blocks, whose places in the output are known. */
+    private long lane(MemorySegment in, List<Extent> blocks, int first, int step, MemorySegment out) {
         try {
-            int size = new Lz4(in, block, out, start, limit).block();
-            if (size != limit - start) {
-                throw new IOException("an LZ4 block has " + size + " bytes instead of " + (limit - start));
+            long sum = 0;
+            for (int n = first; n < blocks.size(); n += step) {
+                long start = (long) n * BLOCK_SIZE;
+                int size = block(in, blocks.get(n), out, start);
+                long whole = Math.min(BLOCK_SIZE, out.byteSize() - start);
+                if (size != whole) {
+                    throw new IOException("an LZ4 block has " + size + " bytes instead of " + whole);
+                }
+                sum += size;
             }
-            return size;
+            return sum;
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
     }
 
-    private static List<Extent> blocks(byte[] in) throws IOException {
+    private static List<Extent> blocks(MemorySegment in) throws IOException {
         List<Extent> blocks = new ArrayList<>();
-        int at = 0;
-        while (at < in.length) {
-            if (in.length - at < 4) {
+        long at = 0;
+        while (at < in.byteSize()) {
+            if (in.byteSize() - at < 4) {
                 throw new IOException("an LZ4 block's size is cut short");
             }
-            int size = in[at] & 0xff | (in[at + 1] & 0xff) << 8 | (in[at + 2] & 0xff) << 16 | in[at + 3] << 24;
+            int size = in.get(PhysicalMemory.INT, at);
             at += 4;
             if (size == MAGIC) {
                 continue;
             }
-            if (size < 0 || size > in.length - at) {
+            if (size < 0 || size > in.byteSize() - at) {
                 throw new IOException("an LZ4 block goes beyond the end");
             }
-            blocks.add(new Extent(at, at + size));
+            blocks.add(new Extent(at, size));
             at += size;
         }
         return blocks;
     }
 
-    private int block() throws IOException {
+    /** Decodes a block to a place in the output; returns its size. */
+    private int block(MemorySegment from, Extent extent, MemorySegment to, long start) throws IOException {
+        if (in.length < extent.size) {
+            in = new byte[extent.size];
+        }
+        MemorySegment.copy(from, ValueLayout.JAVA_BYTE, extent.start, in, 0, extent.size);
+        at = 0;
+        end = extent.size;
+        filled = 0;
+        limit = (int) Math.min(out.length, to.byteSize() - start);
         while (at < end) {
             sequence();
         }
-        return filled - start;
+        MemorySegment.copy(out, 0, to, ValueLayout.JAVA_BYTE, start, filled);
+        return filled;
     }
 
     // A method for each step, because the JVM compiles those sooner than a loop that it is in.
@@ -116,7 +137,7 @@ final class Lz4 {
         int distance = in[at] & 0xff | (in[at + 1] & 0xff) << 8;
         at += 2;
         int length = length(token & 15) + 4;
-        if (distance == 0 || distance > filled - start || length > limit - filled) {
+        if (distance == 0 || distance > filled || length > limit - filled) {
             throw new IOException("an LZ4 match is out of range");
         }
         copy(out, filled, distance, length);

@@ -1,8 +1,12 @@
 package dev.multivisor.engine.boot;
 
+import dev.multivisor.engine.mmu.PhysicalMemory;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.zip.GZIPInputStream;
 import org.apache.commons.compress.compressors.bzip2.BZip2CompressorInputStream;
 import org.tukaani.xz.LZMAInputStream;
@@ -20,8 +24,8 @@ final class Unpacker {
     }
 
     /** Whether the compression is one that {@link #unpack} knows. */
-    static String format(byte[] in) {
-        int magic = in.length < 4 ? 0 : in[0] & 0xff | (in[1] & 0xff) << 8 | (in[2] & 0xff) << 16 | in[3] << 24;
+    static String format(MemorySegment in) {
+        int magic = in.byteSize() < 4 ? 0 : in.get(PhysicalMemory.INT, 0);
         if (magic == Lz4.MAGIC) {
             return "LZ4";
         } else if (magic == Zstd.MAGIC) {
@@ -46,23 +50,35 @@ final class Unpacker {
      * Decompresses all of a payload.
      *
      * @param size how large it must come out
+     * @param arena which the memory for that may come from; it may be used by several threads
      * @throws IOException if the data is damaged or of another size
      */
-    static byte[] unpack(byte[] in, int size) throws IOException {
+    static MemorySegment unpack(MemorySegment in, int size, Arena arena) throws IOException {
+        String format = format(in);
+        if (format.equals("LZ4")) {
+            // A kernel of some 60 MB in the heap would stay in the process's memory until its next full collection.
+            MemorySegment out = arena.allocate(size);
+            check(Lz4.decode(in, out), size);
+            return out;
+        }
+        byte[] packed = in.toArray(ValueLayout.JAVA_BYTE);
         byte[] out = new byte[size];
-        int filled = switch (format(in)) {
-            case "LZ4" -> Lz4.decode(in, out);
-            case "Zstandard" -> Zstd.decode(in, out);
-            case "gzip" -> stream(GZIPInputStream::new, in, out);
-            case "xz" -> stream(source -> new XZInputStream(source, XZ_MEMORY_KIB), in, out);
-            case "bzip2" -> stream(BZip2CompressorInputStream::new, in, out);
-            case "LZMA" -> stream(source -> new LZMAInputStream(source, XZ_MEMORY_KIB), in, out);
-            default -> throw new IOException("compression " + format(in) + " is not supported");
+        int filled = switch (format) {
+            case "Zstandard" -> Zstd.decode(packed, out);
+            case "gzip" -> stream(GZIPInputStream::new, packed, out);
+            case "xz" -> stream(source -> new XZInputStream(source, XZ_MEMORY_KIB), packed, out);
+            case "bzip2" -> stream(BZip2CompressorInputStream::new, packed, out);
+            case "LZMA" -> stream(source -> new LZMAInputStream(source, XZ_MEMORY_KIB), packed, out);
+            default -> throw new IOException("compression " + format + " is not supported");
         };
+        check(filled, size);
+        return MemorySegment.ofArray(out);
+    }
+
+    private static void check(long filled, int size) throws IOException {
         if (filled != size) {
             throw new IOException("it unpacks to " + filled + " bytes instead of " + size);
         }
-        return out;
     }
 
     private static int stream(Opener opener, byte[] in, byte[] out) throws IOException {

@@ -10,6 +10,10 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.lang.ProcessBuilder.Redirect;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -32,6 +36,12 @@ class UnpackerTest {
 
     private interface Wrapper {
         OutputStream wrap(OutputStream out) throws IOException;
+    }
+
+    private static byte[] unpack(byte[] in, int size) throws IOException {
+        try (Arena arena = Arena.ofShared()) {
+            return Unpacker.unpack(MemorySegment.ofArray(in), size, arena).toArray(ValueLayout.JAVA_BYTE);
+        }
     }
 
     private byte[] compress(Wrapper wrapper) throws IOException {
@@ -57,19 +67,48 @@ class UnpackerTest {
         check("LZ4", frame);
     }
 
+    /** Blocks of 8 MiB, decoded side by side, with a last one that is not full; and blocks that are none of them full. */
+    @Test
+    void unpacksBlocksOfLz4() throws IOException {
+        byte[] large = ImageBuilder.content(2 * (8 << 20) + 12_345);
+        assertArrayEquals(large, unpack(frame(large, 8 << 20), large.length));
+        assertArrayEquals(content, unpack(frame(content, 7_000), content.length));
+        byte[] packed = frame(large, 8 << 20);
+        assertThrows(IOException.class, () -> unpack(packed, large.length - 1));
+        assertThrows(IOException.class, () -> unpack(packed, large.length + 1));
+    }
+
+    /** Blocks of nothing but literals (lz4_Block_format.md): a compressor takes minutes for so many bytes. */
+    private static byte[] frame(byte[] bytes, int blockSize) {
+        ByteBuffer out = ImageBuilder.buffer(bytes.length + bytes.length / 200 + 1000);
+        out.putInt(Lz4.MAGIC);
+        for (int at = 0; at < bytes.length; at += blockSize) {
+            int size = Math.min(blockSize, bytes.length - at);
+            int place = out.position();
+            out.putInt(0).put((byte) 0xf0);
+            int rest = size - 15;
+            for (; rest >= 255; rest -= 255) {
+                out.put((byte) 255);
+            }
+            out.put((byte) rest).put(bytes, at, size);
+            out.putInt(place, out.position() - place - 4);
+        }
+        return Arrays.copyOf(out.array(), out.position());
+    }
+
     private void check(String format, byte[] packed) throws IOException {
-        assertEquals(format, Unpacker.format(packed));
-        assertArrayEquals(content, Unpacker.unpack(packed, content.length));
-        assertThrows(IOException.class, () -> Unpacker.unpack(packed, content.length - 1), format);
-        assertThrows(IOException.class, () -> Unpacker.unpack(packed, content.length + 1), format);
+        assertEquals(format, Unpacker.format(MemorySegment.ofArray(packed)));
+        assertArrayEquals(content, unpack(packed, content.length));
+        assertThrows(IOException.class, () -> unpack(packed, content.length - 1), format);
+        assertThrows(IOException.class, () -> unpack(packed, content.length + 1), format);
         var random = new Random(3);
         for (int i = 0; i < 12; i++) {
             byte[] cut = Arrays.copyOf(packed, 4 + random.nextInt(packed.length - 4));
-            assertThrows(IOException.class, () -> Unpacker.unpack(cut, content.length), format);
+            assertThrows(IOException.class, () -> unpack(cut, content.length), format);
             byte[] flipped = packed.clone();
             flipped[random.nextInt(packed.length)] ^= (byte) (1 << random.nextInt(8));
             try {
-                Unpacker.unpack(flipped, content.length);
+                unpack(flipped, content.length);
             } catch (IOException e) {
                 assertTrue(e.getMessage() != null, format);
             }
@@ -81,9 +120,9 @@ class UnpackerTest {
     void unpacksZstandard() throws IOException {
         byte[] packed = HexFormat.of().parseHex(ZSTD_SAMPLE);
         byte[] expected = sample();
-        assertArrayEquals(expected, Unpacker.unpack(packed, expected.length));
+        assertArrayEquals(expected, unpack(packed, expected.length));
         packed[packed.length - 1] ^= 1;
-        IOException e = assertThrows(IOException.class, () -> Unpacker.unpack(packed, expected.length));
+        IOException e = assertThrows(IOException.class, () -> unpack(packed, expected.length));
         assertEquals("Zstandard: wrong checksum", e.getMessage());
     }
 
@@ -117,7 +156,7 @@ class UnpackerTest {
                         .start();
                 assertEquals(0, process.waitFor());
                 byte[] packed = Files.readAllBytes(packedFile);
-                assertArrayEquals(bytes, Unpacker.unpack(packed, bytes.length), level);
+                assertArrayEquals(bytes, unpack(packed, bytes.length), level);
                 flip(packed, bytes.length, random);
             }
         }
@@ -128,7 +167,7 @@ class UnpackerTest {
             byte[] flipped = packed.clone();
             flipped[random.nextInt(packed.length)] ^= (byte) (1 << random.nextInt(8));
             try {
-                Unpacker.unpack(flipped, size);
+                unpack(flipped, size);
             } catch (IOException e) {
                 assertTrue(e.getMessage() != null);
             }
