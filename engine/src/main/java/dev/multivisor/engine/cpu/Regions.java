@@ -288,6 +288,7 @@ final class Regions {
         // Sorted by what it was at one moment: it goes on growing.
         record Sorted(Region region, long instructions) {}
         return all.stream()
+                .filter(region -> region.trial == null || region.trial.passed())
                 .map(region -> new Sorted(region, region.instructions))
                 .sorted(Comparator.comparingLong(Sorted::instructions).reversed())
                 .limit(MOST_HOT)

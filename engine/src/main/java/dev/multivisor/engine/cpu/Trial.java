@@ -30,7 +30,7 @@ final class Trial {
 
     private static final int STRIKES = 3;
 
-    private boolean passed;
+    private volatile boolean passed;
     private boolean timing = true;
     private double best;
     private int strikes;
@@ -46,6 +46,11 @@ final class Trial {
 
     private int pause = SHORTEST;
     private long pausedAt, pausedInstructions;
+
+    /** Whether it was found to be worth executing. From any thread. */
+    boolean passed() {
+        return passed;
+    }
 
     /** Whether the next call is to be timed. */
     boolean timed(long entered) {
