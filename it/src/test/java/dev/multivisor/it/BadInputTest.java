@@ -8,7 +8,6 @@ import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.Optional;
 import java.util.jar.Attributes;
 import java.util.jar.JarEntry;
 import java.util.jar.JarOutputStream;
@@ -76,10 +75,8 @@ class BadInputTest {
     @Test
     void cutBzImages() throws Exception {
         Guests.require("debian-12", folder);
-        Path cache = Path.of(Optional.ofNullable(System.getenv("XDG_CACHE_HOME"))
-                .orElse(System.getProperty("user.home") + "/.cache"));
         Path kernel;
-        try (Stream<Path> files = Files.walk(cache.resolve("multivisor/images/debian-12"))) {
+        try (Stream<Path> files = Files.walk(Guests.image("debian-12"))) {
             kernel = files.filter(file -> file.getFileName().toString().matches("(vmlinuz|kernel|bzImage).*"))
                     .findFirst()
                     .orElseThrow();

@@ -38,6 +38,15 @@ final class Guests {
         }
     }
 
+    /** The folder of an image. The launcher goes by HOME, where the JVM of a test would ask the password file. */
+    static Path image(String name) {
+        Map<String, String> environment = System.getenv();
+        String home = environment.getOrDefault("HOME", "/");
+        return Path.of(environment.getOrDefault("XDG_CACHE_HOME", home + "/.cache"))
+                .resolve("multivisor/images")
+                .resolve(name);
+    }
+
     /** Compiles a program, statically linked, so that it runs on the host and in any guest. */
     static Path program(String name) throws IOException, InterruptedException {
         // The benchmarks' programs serve here too.

@@ -76,9 +76,7 @@ final class KernelModule {
 
     /** Makes {@code patcher.ko} for the kernel of an image in the user's cache. */
     static Path patcher(String image) throws IOException, InterruptedException {
-        Path cache =
-                Path.of(System.getenv().getOrDefault("XDG_CACHE_HOME", System.getProperty("user.home") + "/.cache"));
-        Path archive = cache.resolve("multivisor/images").resolve(image).resolve("modules.tar");
+        Path archive = Guests.image(image).resolve("modules.tar");
         Path work = Files.createTempDirectory("donor");
         Guests.output(List.of("tar", "-xf", "" + archive, "-C", "" + work, "--wildcards", "*/drivers/net/dummy.ko*"));
         Path donor;

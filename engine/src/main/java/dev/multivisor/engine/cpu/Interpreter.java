@@ -11,12 +11,13 @@ import java.util.OptionalLong;
  * Executes guest instructions. Decoded {@link Block}s follow each other by links, which are checked by the linear
  * address and the {@link CodeLookup}'s context.
  *
- * <p>The loop is one method with a large switch. Frequent forms have small methods that the JVM's compiler inlines; all
- * others go to {@link Dispatch}. RIP is stored only where it can be seen: before a form that can fault, and at the
- * end of a block. What matters most for speed is that little stays alive across the switch. So the state is the current
- * {@link Step} and where its block starts; and the methods of frequent forms start with a fence, which costs nothing
- * at run time, but keeps the compiler from loading all fields that several cases have in common before the switch: that
- * made an instruction take 20 cycles longer.
+ * <p>The loop is one method with a large switch. Frequent forms have small methods that the JVM's compiler inlines, in
+ * an order that {@link Hot} explains; others go to {@link SeldomForms}, and from there to {@link Dispatch}. RIP is
+ * stored only where it can be seen: before a form that can fault, and at the end of a block. What matters most for
+ * speed is that little stays alive across the switch. So the state is the current {@link Step} and where its block
+ * starts; and the methods of frequent forms start with a fence, which costs nothing at run time, but keeps the compiler
+ * from loading all fields that several cases have in common before the switch: that made an instruction take 20 cycles
+ * longer.
  */
 public final class Interpreter {
     private static final int RIP = Cpu.RIP;
@@ -410,6 +411,7 @@ public final class Interpreter {
                 }
                 long done = cpu.instructions + s.done;
                 cpu.instructions = done;
+                // A plain read, but not one that could be left out: every case has a fence or a call.
                 if (done >= this.end || cpu.attention != 0) {
                     return;
                 }
