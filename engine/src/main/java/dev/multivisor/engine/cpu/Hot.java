@@ -91,10 +91,12 @@ final class Hot {
             CALL = JMP_R + 1,
             RET = CALL + 1;
 
-    /** As those of CL. */
+    /** Shifts of a register by an immediate, to which a size of D or Q is added. */
     static final int SHL_I = RET + 1, SHR_I = SHL_I + 3, SAR_I = SHR_I + 3;
 
+    /** To the first two a size is added. */
     static final int IMUL_RR = SAR_I + 3, CMOV_R = IMUL_RR + 3, SETCC_R = CMOV_R + 3;
+
     static final int LEA64 = SETCC_R + 1, LEA32 = LEA64 + 1;
 
     static final int NOP = LEA32 + 1;

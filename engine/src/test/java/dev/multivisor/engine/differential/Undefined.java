@@ -123,15 +123,28 @@ final class Undefined {
                 yield all;
             }
             case F2XM1, FYL2X, FYL2XP1, FPATAN, FPTAN, FSIN, FCOS, FSINCOS -> {
-                long exponents = Values.get(host, at + 8, 2) - Values.get(ours, at + 8, 2);
-                // Without the integer bit the next exponent's significands go on where those of one end.
-                long distance = (Values.get(host, at, 8) & Long.MAX_VALUE)
-                        - (Values.get(ours, at, 8) & Long.MAX_VALUE)
-                        + (exponents << 63);
-                yield Math.abs(exponents) <= 1 && Math.abs(distance) <= 2;
+                yield unitsApart(host, ours, at) <= 2;
             }
             default -> false;
         };
+    }
+
+    /** How many units in the last place two x87 registers are apart; many if they are no neighbours at all. */
+    private static long unitsApart(byte[] host, byte[] ours, int at) {
+        int exponent = (int) Values.get(host, at + 8, 2);
+        int other = (int) Values.get(ours, at + 8, 2);
+        long significand = Values.get(host, at, 8);
+        long otherSignificand = Values.get(ours, at, 8);
+        // Only below the smallest exponent numbers have no integer bit.
+        boolean alike = (significand ^ otherSignificand) >= 0 || (exponent & 0x7fff) == 0 || (other & 0x7fff) == 0;
+        if (((exponent ^ other) & 0x8000) != 0 || Math.abs(exponent - other) > 1 || !alike) {
+            return Long.MAX_VALUE;
+        }
+        // Without the integer bit the next exponent's significands go on where those of one end.
+        long distance = (significand & Long.MAX_VALUE)
+                - (otherSignificand & Long.MAX_VALUE)
+                + ((long) (exponent - other) << 63);
+        return distance == Long.MIN_VALUE ? Long.MAX_VALUE : Math.abs(distance);
     }
 
     /** Makes memory equal where an instruction stores what is not compared. */
