@@ -54,6 +54,8 @@ final class Capturing {
     private Optional<DirtyLog> log = Optional.empty();
     /** The capture since which pages are logged; empty if there is none. */
     private String last = "";
+    /** Pages that the guest may have written since then, though the log has forgotten them. */
+    private BitSet early = new BitSet();
 
     Capturing(VirtualMachine machine, Execution execution, PausableClock clock, GuestRam memory) {
         this.machine = machine;
@@ -101,6 +103,7 @@ final class Capturing {
     void forget() {
         log.ifPresent(DirtyLog::close);
         log = Optional.empty();
+        early = new BitSet();
         last = "";
     }
 
@@ -114,7 +117,10 @@ final class Capturing {
         }
         try {
             saved = Isolated.call(saving(), LONGEST, this::save);
-            beginLog(writer, follows, new BitSet());
+            BitSet changed = logged();
+            if (follows) {
+                writer.only(changed);
+            }
             writer.writeAll();
             pages = writer.finish();
         } finally {
@@ -127,8 +133,16 @@ final class Capturing {
     }
 
     private Capture running(MemoryWriter writer, boolean follows, boolean real) throws IOException {
-        Moment moment = real ? hurriedly(writer, follows) : moment(writer, follows, new AtomicReference<>());
+        BitSet changed = logged();
+        Moment moment = real ? hurriedly(writer) : moment(writer, new AtomicReference<>());
         try (KeptPages kept = moment.kept) {
+            // The guest does not stand still for this: what it writes meanwhile is looked at here and the next time.
+            BitSet meanwhile = logged();
+            if (follows) {
+                changed.or(meanwhile);
+                writer.only(changed);
+            }
+            early = meanwhile;
             long all = memory.bytes().byteSize() / PageRuns.PAGE;
             for (long first = 0; first < all; first += CHUNK) {
                 kept.keepRest(first, Math.min(CHUNK, all - first));
@@ -148,10 +162,9 @@ final class Capturing {
         TOO_LATE
     }
 
-    private Moment moment(MemoryWriter writer, boolean follows, AtomicReference<Answer> answer) {
+    private Moment moment(MemoryWriter writer, AtomicReference<Answer> answer) {
         SavedMachine saved;
         KeptPages kept;
-        BitSet before = logged();
         execution.hold();
         try {
             answer.set(Answer.ASKED);
@@ -163,7 +176,6 @@ final class Capturing {
             if (answer.get() == Answer.TOO_LATE) {
                 throw new HostException("machine " + machine.name() + ": has gone on");
             }
-            beginLog(writer, follows, before);
             kept = machine.pages().keep(writer);
         } finally {
             if (answer.get() != Answer.TOO_LATE) {
@@ -175,7 +187,7 @@ final class Capturing {
     }
 
     /** The same as a handover's mover does it: with what that takes in the processor's caches, and before other threads. */
-    private Moment hurriedly(MemoryWriter writer, boolean follows) throws IOException {
+    private Moment hurriedly(MemoryWriter writer) throws IOException {
         Residence home = execution.home();
         rehearse(home);
         Urgency urgency = new Urgency();
@@ -198,7 +210,7 @@ final class Capturing {
                         standIn.warmSaving(LAST_SAVES, WARMING_NANOS);
                         urgency.begin(Urgency.VCPU, execution.hostThreads());
                     }
-                    return moment(writer, follows, answer);
+                    return moment(writer, answer);
                 } finally {
                     urgency.end();
                 }
@@ -206,23 +218,13 @@ final class Capturing {
         }
     }
 
+    /** The pages that may have been written since this was last asked. */
     private BitSet logged() {
-        return log.map(open -> open.take(0, memory.bytes().byteSize() / PageRuns.PAGE))
+        BitSet changed = log.map(open -> open.take(0, memory.bytes().byteSize() / PageRuns.PAGE))
                 .orElseGet(BitSet::new);
-    }
-
-    /**
-     * Has the log begin anew.
-     *
-     * @param follows whether it began with the parent, so that the writer need look only at what it says
-     * @param before what it said already
-     */
-    private void beginLog(MemoryWriter writer, boolean follows, BitSet before) {
-        BitSet changed = logged();
-        if (follows) {
-            changed.or(before);
-            writer.only(changed);
-        }
+        changed.or(early);
+        early = new BitSet();
+        return changed;
     }
 
     /** What the JVM has not loaded and compiled takes many times as long: so a stand-in is captured before. */

@@ -1,5 +1,6 @@
 package dev.multivisor.host;
 
+import java.util.Arrays;
 import java.util.BitSet;
 
 /**
@@ -10,11 +11,12 @@ import java.util.BitSet;
 public final class DirtyLog implements AutoCloseable {
     private final PageBits bits;
 
-    /** Pages written since the last take. Guarded by the lock of the tracking. */
-    private final BitSet written = new BitSet();
+    /** Pages written since the last take, 64 a word as in {@link PageBits}. Guarded by the lock of the tracking. */
+    private final long[] written;
 
     DirtyLog(PageBits bits) {
         this.bits = bits;
+        written = new long[bits.pages() + 63 >>> 6];
     }
 
     /**
@@ -37,13 +39,21 @@ public final class DirtyLog implements AutoCloseable {
     }
 
     void merge(int word, long set) {
-        BitSet more = BitSet.valueOf(new long[] {set});
-        more.stream().forEach(bit -> written.set((word << 6) + bit));
+        written[word] |= set;
     }
 
+    /** A guest may stand still for it: so whole words are taken. */
     BitSet fetch(int first, int count) {
-        BitSet taken = written.get(first, first + count);
-        written.clear(first, first + count);
+        if (count == 0) {
+            return new BitSet();
+        }
+        int low = first >>> 6;
+        int high = first + count + 63 >>> 6;
+        long[] words = Arrays.copyOfRange(written, low, high);
+        BitSet taken = BitSet.valueOf(words).get(first & 63, (first & 63) + count);
+        for (int word = low; word < high; word++) {
+            written[word] &= ~PageBits.mask(word, first, first + count);
+        }
         return taken;
     }
 }

@@ -105,9 +105,7 @@ final class PageBits {
     private void collect(int first, int count) {
         int end = first + count;
         for (int word = first >>> 6; word << 6 < end; word++) {
-            long mask = -1L;
-            mask &= word == first >>> 6 ? -1L << first : -1;
-            mask &= word == end >>> 6 ? ~(-1L << end) : -1;
+            long mask = mask(word, first, end);
             if ((dirty.get(word) & mask) == 0) {
                 continue;
             }
@@ -120,6 +118,12 @@ final class PageBits {
             }
         }
         engines.refresh();
+    }
+
+    /** Those bits of a word of 64 that stand for the pages from {@code first} up to {@code end}. */
+    static long mask(int word, int first, int end) {
+        long mask = word == first >>> 6 ? -1L << first : -1;
+        return word == end >>> 6 ? mask & ~(-1L << end) : mask;
     }
 
     void close(DirtyLog log) {
