@@ -1,5 +1,6 @@
 package dev.multivisor.cli;
 
+import dev.multivisor.host.PromptThread;
 import dev.multivisor.server.WatchView;
 import java.io.PrintWriter;
 import java.io.Writer;
@@ -30,7 +31,7 @@ import tools.jackson.databind.json.JsonMapper;
         })
 final class WatchCommand implements Callable<Integer> {
     /** The first lines that are printed take longer, and the first change is to be told at once. */
-    private static final int PRACTICE = 200;
+    private static final int PRACTICE = 1000;
 
     @Spec
     private CommandSpec spec;
@@ -50,6 +51,8 @@ final class WatchCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws InterruptedException {
+        // The machine's process has the same processors.
+        PromptThread.beginAll();
         PrintWriter out = spec.commandLine().getOut();
         PrintWriter nowhere = new PrintWriter(Writer.nullWriter());
         try (Remote remote = new Remote()) {

@@ -1,10 +1,6 @@
 package dev.multivisor.server;
 
-import java.io.BufferedReader;
 import java.io.EOFException;
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.InputStreamReader;
 import java.net.SocketException;
 import java.net.URI;
 import java.net.URLEncoder;
@@ -23,9 +19,7 @@ import org.eclipse.jetty.client.BytesRequestContent;
 import org.eclipse.jetty.client.CompletableResponseListener;
 import org.eclipse.jetty.client.ContentResponse;
 import org.eclipse.jetty.client.HttpClient;
-import org.eclipse.jetty.client.InputStreamResponseListener;
 import org.eclipse.jetty.client.Request;
-import org.eclipse.jetty.client.Response;
 import org.eclipse.jetty.client.transport.HttpClientTransportOverHTTP;
 import org.eclipse.jetty.io.Transport;
 import org.eclipse.jetty.util.thread.QueuedThreadPool;
@@ -44,7 +38,7 @@ public final class ControlClient implements AutoCloseable {
     private static final Duration PATIENCE = Duration.ofSeconds(30);
 
     /** The first lines that are read take longer, and the first change is to be told at once. */
-    private static final int PRACTICE = 200;
+    private static final int PRACTICE = 1000;
 
     /** Longer than a kernel may take to start before it is watched. */
     private static final Duration WATCH_PATIENCE = Duration.ofMinutes(2);
@@ -192,26 +186,16 @@ public final class ControlClient implements AutoCloseable {
 
     /** @param patience how long the answer may take to begin */
     private <T> void lines(Path socket, String path, Duration patience, Class<T> type, Consumer<T> consumer) {
-        InputStreamResponseListener listener = new InputStreamResponseListener();
-        request(socket, "GET", path).send(listener);
         try {
-            Response response = listener.get(patience.toMillis(), TimeUnit.MILLISECONDS);
-            try (InputStream in = listener.getInputStream()) {
-                if (response.getStatus() != 200) {
-                    throw problem(response.getStatus(), in.readAllBytes());
-                }
-                BufferedReader lines = new BufferedReader(new InputStreamReader(in, StandardCharsets.UTF_8));
-                for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-                    if (!line.isBlank()) {
-                        consumer.accept(Json.LENIENT.readValue(line, type));
-                    }
-                }
-            }
-        } catch (IOException e) {
-            // The process has gone without a farewell: no more will come.
+            new LineReader<>(type, consumer).read(request(socket, "GET", path), patience);
         } catch (InterruptedException e) {
             throw interrupted();
-        } catch (ExecutionException | TimeoutException e) {
+        } catch (ExecutionException e) {
+            if (e.getCause() instanceof RuntimeException own) {
+                throw own;
+            }
+            throw unreachable(socket, e);
+        } catch (TimeoutException e) {
             throw unreachable(socket, e);
         }
     }
@@ -294,7 +278,7 @@ public final class ControlClient implements AutoCloseable {
         }
     }
 
-    private static ControlException problem(int status, byte[] content) {
+    static ControlException problem(int status, byte[] content) {
         try {
             return new ControlException(status, Json.LENIENT.readValue(content, Problem.class).error);
         } catch (JacksonException e) {
