@@ -135,6 +135,10 @@ public final class Interpreter {
         try {
             lookup.refresh();
             Block block = lookup.find(cpu.r[RIP] + lookup.codeBase);
+            // The loop counts blocks that follow others of its own; this one may always follow compiled code.
+            if (block.heat < hot) {
+                block.heat += block.weight;
+            }
             if (block.heat >= hot && regions.run(block, end, reserve != 0)) {
                 return;
             }

@@ -161,6 +161,8 @@ final class Regions {
                 return false;
             }
         }
+        // The loop counts on, and an int has an end.
+        block.heat = threshold;
         Cpu cpu = this.cpu;
         long before = cpu.instructions;
         cpu.exact = false;

@@ -25,6 +25,9 @@ final class Trial {
     /** Nanoseconds an instruction that are quick by themselves: the interpreter takes longer. */
     private static final double QUICK = 6;
 
+    /** Nanoseconds of a call that are: the interpreter's loop is entered for a block that is not executed here, and left. */
+    private static final double QUICK_CALL = 60;
+
     /** How many times as long as when it passed it may take, and how often in a row more: the host may stop the vCPU once. */
     private static final double SLOWER = 4;
 
@@ -81,7 +84,7 @@ final class Trial {
         if (done < wanted) {
             return 0;
         }
-        double each = (double) nanos / done;
+        double each = Math.max(0, nanos - QUICK_CALL * calls) / done;
         boolean training = wanted == TRAINING;
         int made = calls;
         done = 0;

@@ -68,4 +68,17 @@ class RegionViewTest {
         guest.program("hlt").run();
         assertEquals(List.of(), at(LOOP));
     }
+
+    /** It is never reached from another interpreted one, so nothing else would count how often it is executed. */
+    @Test
+    void whatAlwaysFollowsCompiledCodeGetsCompiledToo() {
+        TestCpu cpu = new TestCpu(RegionCompiler.immediate(100));
+        cpu.program("mov $3000, %ecx; 1: cmp $1500, %ecx; jb 2f; add $1, %eax; jmp 3f; 2: add $2, %eax; 3: dec %ecx;"
+                        + " jnz 1b; hlt")
+                .run();
+        long second = TestCpu.CODE + 5 + 6 + 2 + 3 + 2;
+        assertTrue(
+                cpu.interpreter.regions(OptionalLong.of(second)).stream().anyMatch(region -> region.start() == second),
+                () -> "" + cpu.interpreter.regions(OptionalLong.empty()));
+    }
 }
