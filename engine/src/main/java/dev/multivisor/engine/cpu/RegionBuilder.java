@@ -25,6 +25,12 @@ final class RegionBuilder {
     /** Instructions and pages of a region. HotSpot's compile time grows faster than the size of a method. */
     private static final int MOST_INSTRUCTIONS = 80, MOST_PAGES = 8, MOST_BLOCKS = 100;
 
+    /**
+     * Accesses to memory of a region. HotSpot needs some 800 nodes for each, and puts nothing more in line in a method of
+     * 18,000 (NodeCountInliningCutoff): what is beyond that would be calls.
+     */
+    private static final int MOST_ACCESSES = 22;
+
     /** A block that is so many times colder than what is compiled is left out. */
     private static final int COLDER = 32;
 
@@ -127,11 +133,16 @@ final class RegionBuilder {
         queue.add(new Candidate(entry, 0));
         seen.add(0L);
         int instructions = 0;
+        int accesses = 0;
         while (!queue.isEmpty() && chosen.size() < MOST_BLOCKS) {
             Candidate candidate = queue.remove();
             Block block = candidate.block;
-            int count = usable(block).done();
-            if (count == 0 || instructions + count > MOST_INSTRUCTIONS && !chosen.isEmpty()) {
+            Usable usable = usable(block);
+            int count = usable.done;
+            if (count == 0
+                    || !chosen.isEmpty()
+                            && (instructions + count > MOST_INSTRUCTIONS
+                                    || accesses + usable.accesses > MOST_ACCESSES)) {
                 continue;
             }
             if (!pages.contains(block.linear >>> 12) && pages.size() == MOST_PAGES) {
@@ -140,6 +151,7 @@ final class RegionBuilder {
             pages.add(block.linear >>> 12);
             chosen.put(candidate.offset, block);
             instructions += count;
+            accesses += usable.accesses;
             for (Block next : followers(block)) {
                 long offset = next.linear - entry.linear;
                 if (acceptable(next, offset) && seen.add(offset)) {
@@ -165,17 +177,29 @@ final class RegionBuilder {
                 && (block.second < 0 || cpu.mmu.executable((block.linear & -4096L) + 4096, block.second & -4096L));
     }
 
-    /** How far a block can be compiled: instructions before one that the interpreter has to execute, and their bytes. */
-    private record Usable(int done, int bytes) {}
+    /** How far a block can be compiled: instructions before one that the interpreter has to execute, their bytes and accesses. */
+    private record Usable(int done, int bytes, int accesses) {}
 
     private static Usable usable(Block block) {
         int done = 0;
         int bytes = 0;
+        int accesses = 0;
         for (Step s = block.first; s != null && compilable(s); s = s.following) {
             done = s.done;
             bytes = s.next;
+            accesses += accesses(s.instruction);
         }
-        return new Usable(done, bytes);
+        return new Usable(done, bytes, accesses);
+    }
+
+    /** How often an instruction reaches for memory, more or less: what it reads and writes are two. */
+    private static int accesses(Instruction i) {
+        return switch (i.op) {
+            case PUSH, POP, CALL, RET, LEAVE -> 1;
+            case LEA, NOP -> 0;
+            case MOV, CMP, TEST -> i.memory() ? 1 : 0;
+            default -> i.memory() ? 2 : 0;
+        };
     }
 
     private static boolean compilable(Step s) {
