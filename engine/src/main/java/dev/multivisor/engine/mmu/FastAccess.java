@@ -3,6 +3,7 @@ package dev.multivisor.engine.mmu;
 import dev.multivisor.engine.cpu.Leave;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.lang.invoke.VarHandle;
 
 /**
  * The quick half of {@link Mmu}'s accesses, for compiled code, which leaves the other half to the interpreter: so there is
@@ -10,6 +11,12 @@ import java.lang.foreign.ValueLayout;
  * in line wherever it is called, however seldom (35 bytes of bytecode, MaxInlineSize). The tags are {@link Mmu#tags()}.
  */
 public final class FastAccess {
+    // MemorySegment's own get and set take HotSpot half as many nodes more, and a method can have only so many.
+    private static final VarHandle BYTE = ValueLayout.JAVA_BYTE.varHandle().withInvokeExactBehavior(),
+            SHORT = PhysicalMemory.SHORT.varHandle().withInvokeExactBehavior(),
+            INT = PhysicalMemory.INT.varHandle().withInvokeExactBehavior(),
+            LONG = PhysicalMemory.LONG.varHandle().withInvokeExactBehavior();
+
     private FastAccess() {}
 
     /**
@@ -46,42 +53,42 @@ public final class FastAccess {
 
     /** Loads a byte, zero-extended. */
     public static long load8(MemorySegment ram, long offset) {
-        return ram.get(ValueLayout.JAVA_BYTE, offset) & 0xff;
+        return (byte) BYTE.get(ram, offset) & 0xff;
     }
 
     /** Loads two bytes, zero-extended. */
     public static long load16(MemorySegment ram, long offset) {
-        return ram.get(PhysicalMemory.SHORT, offset) & 0xffff;
+        return (short) SHORT.get(ram, offset) & 0xffff;
     }
 
     /** Loads four bytes, zero-extended. */
     public static long load32(MemorySegment ram, long offset) {
-        return ram.get(PhysicalMemory.INT, offset) & 0xffffffffL;
+        return (int) INT.get(ram, offset) & 0xffffffffL;
     }
 
     /** Loads eight bytes. */
     public static long load64(MemorySegment ram, long offset) {
-        return ram.get(PhysicalMemory.LONG, offset);
+        return (long) LONG.get(ram, offset);
     }
 
     /** Stores the lowest byte. */
     public static void store8(MemorySegment ram, long offset, long value) {
-        ram.set(ValueLayout.JAVA_BYTE, offset, (byte) value);
+        BYTE.set(ram, offset, (byte) value);
     }
 
     /** Stores the low two bytes. */
     public static void store16(MemorySegment ram, long offset, long value) {
-        ram.set(PhysicalMemory.SHORT, offset, (short) value);
+        SHORT.set(ram, offset, (short) value);
     }
 
     /** Stores the low four bytes. */
     public static void store32(MemorySegment ram, long offset, long value) {
-        ram.set(PhysicalMemory.INT, offset, (int) value);
+        INT.set(ram, offset, (int) value);
     }
 
     /** Stores eight bytes. */
     public static void store64(MemorySegment ram, long offset, long value) {
-        ram.set(PhysicalMemory.LONG, offset, value);
+        LONG.set(ram, offset, value);
     }
 
     /**

@@ -130,42 +130,34 @@ public final class Mmu {
     public long load8(long linear) {
         long[] t = tags;
         int i = Tlb.index(linear);
-        return t[i] == (linear & PAGES)
-                ? ram.get(ValueLayout.JAVA_BYTE, linear + t[i + 3]) & 0xff
-                : loadSlow(data, linear, 1);
+        return t[i] == (linear & PAGES) ? FastAccess.load8(ram, linear + t[i + 3]) : loadSlow(data, linear, 1);
     }
 
     /** Zero-extended. */
     public long load16(long linear) {
         long[] t = tags;
         int i = Tlb.index(linear);
-        return t[i] == (linear + 1 & PAGES)
-                ? ram.get(PhysicalMemory.SHORT, linear + t[i + 3]) & 0xffff
-                : loadSlow(data, linear, 2);
+        return t[i] == (linear + 1 & PAGES) ? FastAccess.load16(ram, linear + t[i + 3]) : loadSlow(data, linear, 2);
     }
 
     /** Zero-extended. */
     public long load32(long linear) {
         long[] t = tags;
         int i = Tlb.index(linear);
-        return t[i] == (linear + 3 & PAGES)
-                ? ram.get(PhysicalMemory.INT, linear + t[i + 3]) & 0xffffffffL
-                : loadSlow(data, linear, 4);
+        return t[i] == (linear + 3 & PAGES) ? FastAccess.load32(ram, linear + t[i + 3]) : loadSlow(data, linear, 4);
     }
 
     public long load64(long linear) {
         long[] t = tags;
         int i = Tlb.index(linear);
-        return t[i] == (linear + 7 & PAGES)
-                ? ram.get(PhysicalMemory.LONG, linear + t[i + 3])
-                : loadSlow(data, linear, 8);
+        return t[i] == (linear + 7 & PAGES) ? FastAccess.load64(ram, linear + t[i + 3]) : loadSlow(data, linear, 8);
     }
 
     public void store8(long linear, long value) {
         long[] t = tags;
         int i = Tlb.index(linear);
         if (t[i + 1] == (linear & PAGES)) {
-            ram.set(ValueLayout.JAVA_BYTE, linear + t[i + 3], (byte) value);
+            FastAccess.store8(ram, linear + t[i + 3], value);
         } else {
             storeSlow(data, linear, 1, value);
         }
@@ -175,7 +167,7 @@ public final class Mmu {
         long[] t = tags;
         int i = Tlb.index(linear);
         if (t[i + 1] == (linear + 1 & PAGES)) {
-            ram.set(PhysicalMemory.SHORT, linear + t[i + 3], (short) value);
+            FastAccess.store16(ram, linear + t[i + 3], value);
         } else {
             storeSlow(data, linear, 2, value);
         }
@@ -185,7 +177,7 @@ public final class Mmu {
         long[] t = tags;
         int i = Tlb.index(linear);
         if (t[i + 1] == (linear + 3 & PAGES)) {
-            ram.set(PhysicalMemory.INT, linear + t[i + 3], (int) value);
+            FastAccess.store32(ram, linear + t[i + 3], value);
         } else {
             storeSlow(data, linear, 4, value);
         }
@@ -195,7 +187,7 @@ public final class Mmu {
         long[] t = tags;
         int i = Tlb.index(linear);
         if (t[i + 1] == (linear + 7 & PAGES)) {
-            ram.set(PhysicalMemory.LONG, linear + t[i + 3], value);
+            FastAccess.store64(ram, linear + t[i + 3], value);
         } else {
             storeSlow(data, linear, 8, value);
         }
