@@ -2,6 +2,7 @@ package dev.multivisor.host;
 
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * A {@link PageListener} at a machine, with the pages that it watches. Frames are guest-physical addresses shifted
@@ -12,8 +13,8 @@ public final class PageRegistration implements AutoCloseable {
     private final PageTracker tracker;
     private final PageListener listener;
 
-    /** How often each frame was added. Guarded by the tracker's lock. */
-    final Map<Long, Integer> counts = new HashMap<>();
+    /** How often each frame was added. Changed with the tracker's lock and this one, read with either. */
+    private final Map<Long, Integer> counts = new HashMap<>();
 
     // Guarded by this:
     private int running;
@@ -93,21 +94,51 @@ public final class PageRegistration implements AutoCloseable {
         return closed;
     }
 
+    // ---- What is watched, with the tracker's lock held ----
+
+    /** Whether it is the first add of the frame. */
+    synchronized boolean count(long frame) {
+        return counts.merge(frame, 1, Integer::sum) == 1;
+    }
+
+    /** Whether it was the last add of the frame. */
+    synchronized boolean uncount(long frame) {
+        return counts.computeIfPresent(frame, (key, count) -> count == 1 ? null : count - 1) == null;
+    }
+
+    /** No frame is watched any more. */
+    synchronized void uncountAll() {
+        counts.clear();
+    }
+
+    Set<Long> frames() {
+        return counts.keySet();
+    }
+
+    // ---- Reports ----
+
     void report(long address, byte[] bytes, PageListener.Writer writer) {
+        synchronized (this) {
+            // Whoever was found to watch may have ceased since, when others were told before.
+            if (closed || !counts.containsKey(address >>> 12)) {
+                return;
+            }
+            running++;
+        }
         call(() -> listener.onWrite(address, bytes, writer));
     }
 
     void reportRemoved(long frame, long count) {
-        call(() -> listener.onRegionRemoved(frame, count));
-    }
-
-    private void call(Runnable method) {
         synchronized (this) {
             if (closed) {
                 return;
             }
             running++;
         }
+        call(() -> listener.onRegionRemoved(frame, count));
+    }
+
+    private void call(Runnable method) {
         try {
             tracker.inside(method);
         } finally {

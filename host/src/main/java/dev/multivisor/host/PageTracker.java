@@ -132,10 +132,8 @@ public final class PageTracker {
                 requireMemory(frame);
             }
             for (long frame = first; frame < first + count; frame++) {
-                if (registration.counts.merge(frame, 1, Integer::sum) == 1) {
-                    if (watchers.put(frame, with(watchers.get(frame), registration)) == null) {
-                        fresh.add(frame);
-                    }
+                if (registration.count(frame) && watchers.put(frame, with(watchers.get(frame), registration)) == null) {
+                    fresh.add(frame);
                 }
             }
             engines.track(fresh);
@@ -149,16 +147,14 @@ public final class PageTracker {
         try {
             requireOpen(registration);
             for (long frame = first; frame < first + count; frame++) {
-                if (!registration.counts.containsKey(frame)) {
+                if (!registration.frames().contains(frame)) {
                     throw new HostException("machine " + machine + ": frame 0x" + Long.toHexString(frame)
                             + ": is not watched by this listener");
                 }
             }
             List<Long> last = new ArrayList<>();
             for (long frame = first; frame < first + count; frame++) {
-                int left = registration.counts.merge(frame, -1, Integer::sum);
-                if (left == 0) {
-                    registration.counts.remove(frame);
+                if (registration.uncount(frame)) {
                     forget(registration, frame, last);
                 }
             }
@@ -176,8 +172,8 @@ public final class PageTracker {
         engines.lock();
         try {
             List<Long> last = new ArrayList<>();
-            registration.counts.keySet().forEach(frame -> forget(registration, frame, last));
-            registration.counts.clear();
+            registration.frames().forEach(frame -> forget(registration, frame, last));
+            registration.uncountAll();
             if (registrations.remove(registration)) {
                 engines.untrack(last);
                 engines.endUse();
@@ -282,6 +278,7 @@ public final class PageTracker {
             registrations.clear();
             for (PageRegistration registration : all) {
                 gone.put(registration, regions(registration));
+                registration.uncountAll();
             }
             watchers.clear();
         } finally {
@@ -298,7 +295,7 @@ public final class PageTracker {
 
     private List<GuestMemory.Region> regions(PageRegistration registration) {
         return memory.regions().stream()
-                .filter(r -> registration.counts.keySet().stream()
+                .filter(r -> registration.frames().stream()
                         .anyMatch(f -> f >= r.guestAddress() >>> 12 && f < r.guestAddress() + r.size() >>> 12))
                 .toList();
     }

@@ -178,6 +178,84 @@ class PageTrackerTest {
         assertEquals("machine test: the page registration is closed", message(() -> registration.add(1)));
     }
 
+    /** A listener that hears of the first write when it is let. */
+    private static final class Slow implements PageListener {
+        final CountDownLatch begun = new CountDownLatch(1);
+        final CountDownLatch go = new CountDownLatch(1);
+
+        @Override
+        public void onWrite(long address, byte[] bytes, Writer writer) {
+            begun.countDown();
+            try {
+                go.await();
+            } catch (InterruptedException e) {
+                throw new IllegalStateException(e);
+            }
+        }
+    }
+
+    @Test
+    void whoCeasesToWatchBeforeItsTurnHearsNothing() throws Exception {
+        Slow slow = new Slow();
+        Notes removing = new Notes();
+        Notes closing = new Notes();
+        Notes counting = new Notes();
+        pages.register(slow).add(1);
+        PageRegistration removed = pages.register(removing);
+        removed.add(0, 3);
+        PageRegistration closed = pages.register(closing);
+        closed.add(1);
+        PageRegistration counted = pages.register(counting);
+        counted.add(1);
+        counted.add(1);
+        Thread writer = Thread.ofPlatform().start(() -> pages.write(0x1000, new byte[1]));
+        slow.begun.await();
+        removed.remove(1);
+        closed.close();
+        counted.remove(1);
+        slow.go.countDown();
+        writer.join();
+        assertEquals(List.of(), removing.take());
+        assertEquals(List.of(), closing.take());
+        assertEquals(List.of("1000+1"), counting.take(), "added twice and removed once");
+        pages.write(0x2000, new byte[1]);
+        assertEquals(List.of("2000+1"), removing.take());
+    }
+
+    /** The registration's close waits for a report, as does the machine's, which has forgotten all frames. */
+    @Test
+    void aRegistrationClosesWhileItsMachineDoes() throws Exception {
+        Slow slow = new Slow();
+        PageRegistration registration = pages.register(slow);
+        registration.add(1);
+        Thread writer = Thread.ofPlatform().start(() -> pages.write(0x1000, new byte[1]));
+        slow.begun.await();
+        AtomicReference<Throwable> failure = new AtomicReference<>();
+        Thread closer = Thread.ofPlatform().start(() -> {
+            try {
+                registration.close();
+            } catch (Throwable e) {
+                failure.set(e);
+            }
+        });
+        while (!registration.closed()) {
+            Thread.onSpinWait();
+        }
+        Thread end = Thread.ofPlatform().start(machine::close);
+        while (true) {
+            try {
+                pages.logWrites().close();
+            } catch (HostException e) {
+                break;
+            }
+        }
+        slow.go.countDown();
+        writer.join();
+        closer.join();
+        end.join();
+        assertEquals(null, failure.get());
+    }
+
     @Test
     void aListenerThatThrowsHarmsNobody() {
         Notes notes = new Notes();
