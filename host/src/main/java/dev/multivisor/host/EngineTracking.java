@@ -141,9 +141,23 @@ final class EngineTracking {
             } finally {
                 lock.unlock();
             }
-            tracking.write(address, bytes);
+            try {
+                tracking.write(address, bytes);
+            } catch (IllegalStateException e) {
+                throw closed() ? isClosed(e) : e;
+            }
         } finally {
             writing.readLock().unlock();
+        }
+    }
+
+    /** Whether memory may be gone under whoever has begun to use it. */
+    private boolean closed() {
+        lock.lock();
+        try {
+            return closed;
+        } finally {
+            lock.unlock();
         }
     }
 

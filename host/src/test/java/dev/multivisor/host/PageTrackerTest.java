@@ -292,6 +292,60 @@ class PageTrackerTest {
     }
 
     @Test
+    void memoryThatEndsUnderAWriterIsNamed() throws Exception {
+        List<AtomicReference<Throwable>> ends = new ArrayList<>();
+        List<Thread> writers = new ArrayList<>();
+        CountDownLatch written = new CountDownLatch(2);
+        for (int n = 0; n < 2; n++) {
+            ends.add(new AtomicReference<>());
+            writers.add(writer(pages, ends.get(n), written));
+        }
+        written.await();
+        machine.close();
+        for (int n = 0; n < 2; n++) {
+            writers.get(n).join();
+            assertClosed(ends.get(n).get());
+        }
+        // One that has begun before the close, and finds no memory after it.
+        VirtualMachine slow = VirtualMachine.create(
+                load("1-write-slow"), VirtualMachineTest.settings(1, Map.of()), VirtualMachineTest.boot());
+        AtomicReference<Throwable> end = new AtomicReference<>();
+        Thread writer = writer(slow.pages(), end, new CountDownLatch(1));
+        while (writer.getState() != Thread.State.TIMED_WAITING) {
+            Thread.onSpinWait();
+        }
+        slow.close();
+        writer.join();
+        assertClosed(end.get());
+        assertEquals(IllegalStateException.class, end.get().getCause().getClass());
+        try (VirtualMachine bad = VirtualMachine.create(
+                load("1-write-throws"), VirtualMachineTest.settings(1, Map.of()), VirtualMachineTest.boot())) {
+            assertEquals(
+                    "boom",
+                    assertThrows(IllegalStateException.class, () -> bad.pages().write(0, new byte[1]))
+                            .getMessage());
+        }
+    }
+
+    /** Writes until it cannot. */
+    private static Thread writer(PageTracker pages, AtomicReference<Throwable> end, CountDownLatch written) {
+        return Thread.ofPlatform().start(() -> {
+            try {
+                while (true) {
+                    pages.write(0x1000, new byte[4096]);
+                    written.countDown();
+                }
+            } catch (Throwable e) {
+                end.set(e);
+            }
+        });
+    }
+
+    private static void assertClosed(Throwable end) {
+        assertEquals("dev.multivisor.host.HostException: machine test: is closed", end.toString());
+    }
+
+    @Test
     void anEngineThatCannotTrackIsNoTarget() throws Exception {
         LoadedEngine plain = load("2-plain");
         PageRegistration registration = pages.register(new Notes());
