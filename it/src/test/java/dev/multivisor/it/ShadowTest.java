@@ -139,6 +139,22 @@ class ShadowTest {
     }
 
     @Test
+    void whatWasInAMachineIsGoneWithIt() throws Exception {
+        VirtualMachine machine = Storm.machine(one.engine(), 1, Guests.gtt());
+        machine.pages().write(ROOT, new byte[] {1, 0, 0x21});
+        machine.pages().write(ROOT + 0x10000, new byte[] {1, 0, 0x22});
+        machine.pages().write(ROOT + 0x20000, new byte[] {1, 0, 0x23});
+        ShadowTable shadow = ShadowTable.of(machine.pages(), ROOT, LEVELS);
+        assertEquals(Map.of(0L, 0x230000L), shadow.mappings());
+        assertEquals(LEVELS, shadow.tables());
+        machine.close();
+        assertEquals(Map.of(), shadow.mappings());
+        assertEquals(Optional.empty(), shadow.translate(0));
+        assertEquals(0, shadow.tables());
+        shadow.close();
+    }
+
+    @Test
     void whatCannotBeShadowedIsNamed() throws Exception {
         try (VirtualMachine machine = Storm.machine(one.engine(), 1, Guests.gtt())) {
             assertEquals(

@@ -24,10 +24,13 @@ import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicIntegerArray;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -86,7 +89,7 @@ class TrackingTest {
             Thread visitor = Thread.ofPlatform().start(() -> {
                 try {
                     while (!over.get()) {
-                        visit(machine);
+                        visit(machine, failure);
                         rounds.incrementAndGet();
                     }
                 } catch (Throwable e) {
@@ -115,18 +118,40 @@ class TrackingTest {
         }
     }
 
-    /** From add to remove, not one of the numbers in the fourth page is missed. */
-    private static void visit(VirtualMachine machine) throws InterruptedException {
+    /**
+     * From add to remove or close, not one of the numbers in the fourth page is missed, and none is reported after it.
+     *
+     * @return whether the page was removed while another listener held a processor up in a write to it
+     */
+    private static boolean visit(VirtualMachine machine, AtomicReference<Throwable> failure)
+            throws InterruptedException {
         Storm.Follower first = new Storm.Follower(0, false);
         Storm.Follower second = new Storm.Follower(1, false);
         Storm.Listener visiting = new Storm.Listener(first, second);
-        try (PageRegistration registration = machine.pages().register(visiting)) {
+        Gate gate = new Gate();
+        Ending ending = new Ending(visiting, failure);
+        boolean held = false;
+        try (PageRegistration earlier = machine.pages().register(gate)) {
+            earlier.add(Storm.OTHER);
+            PageRegistration registration = machine.pages().register(ending);
             registration.add(Storm.OTHER);
             long[] before = {Storm.number(machine, 0), Storm.number(machine, 1)};
             for (int n = 0; n < 20 && (first.reports() < 10 || second.reports() < 10); n++) {
                 Thread.sleep(1);
             }
-            registration.remove(Storm.OTHER);
+            if (ThreadLocalRandom.current().nextBoolean()) {
+                gate.shut();
+                registration.remove(Storm.OTHER);
+                ending.over = gate.held();
+                held = ending.over != 0;
+                gate.open();
+                // A moment for what must not come; closed, it would not come anyway.
+                Thread.sleep(1);
+                registration.close();
+            } else {
+                registration.close();
+            }
+            ending.over = 3;
             assertEquals("", visiting.wrong.get());
             for (int cpu = 0; cpu < 2; cpu++) {
                 Storm.Follower follower = visiting.followers.get(cpu);
@@ -136,6 +161,65 @@ class TrackingTest {
                         follower.reports() == 0 || begun <= before[cpu] + 1,
                         "vCPU " + cpu + ": at " + before[cpu] + ", first report " + begun);
             }
+        }
+        return held;
+    }
+
+    /** Holds processors up that write, so that it is known that those who are told after it were not told yet. */
+    private static final class Gate implements PageListener {
+        private static final int HOLD_MILLIS = 20;
+
+        private final AtomicIntegerArray inside = new AtomicIntegerArray(2);
+        private volatile boolean shut;
+
+        @Override
+        public void onWrite(long address, byte[] bytes, Writer writer) {
+            if (shut && writer instanceof Writer.Cpu(int number, long instruction)) {
+                inside.set(number, 1);
+                for (int n = 0; shut && n < HOLD_MILLIS * 10; n++) {
+                    LockSupport.parkNanos(100_000);
+                }
+                inside.set(number, 0);
+            }
+        }
+
+        /** Returns when a processor is held up, or after a while. */
+        void shut() throws InterruptedException {
+            shut = true;
+            for (int n = 0; held() == 0 && n < HOLD_MILLIS; n++) {
+                Thread.sleep(1);
+            }
+        }
+
+        void open() {
+            shut = false;
+        }
+
+        /** The processors that are held up, a bit for each. */
+        int held() {
+            return inside.get(0) | inside.get(1) << 1;
+        }
+    }
+
+    /** Must hear nothing more from some processors. */
+    private static final class Ending implements PageListener {
+        private final PageListener listener;
+        private final AtomicReference<Throwable> failure;
+
+        /** A bit for each of them. */
+        private volatile int over;
+
+        Ending(PageListener listener, AtomicReference<Throwable> failure) {
+            this.listener = listener;
+            this.failure = failure;
+        }
+
+        @Override
+        public void onWrite(long address, byte[] bytes, Writer writer) {
+            if (writer instanceof Writer.Cpu(int number, long instruction) && (over >>> number & 1) != 0) {
+                failure.compareAndSet(null, new AssertionError("vCPU " + number + " was reported after the end"));
+            }
+            listener.onWrite(address, bytes, writer);
         }
     }
 
@@ -222,12 +306,15 @@ class TrackingTest {
             machine.start();
             AtomicBoolean over = new AtomicBoolean();
             AtomicReference<Throwable> failure = new AtomicReference<>();
+            AtomicInteger held = new AtomicInteger();
             List<Thread> visitors = new ArrayList<>();
             for (int n = 0; n < 2; n++) {
                 visitors.add(Thread.ofPlatform().start(() -> {
                     try {
                         while (!over.get()) {
-                            visit(machine);
+                            if (visit(machine, failure)) {
+                                held.incrementAndGet();
+                            }
                         }
                     } catch (Throwable e) {
                         failure.set(e);
@@ -249,6 +336,8 @@ class TrackingTest {
             for (Thread visitor : visitors) {
                 visitor.join();
             }
+            assertEquals(null, failure.get());
+            assertTrue(held.get() > 10, "removed in the middle of a write: " + held);
             machine.pause();
             long changes = meddler.changes.get();
             assertTrue(changes > 1000, "changes: " + changes);
