@@ -27,6 +27,9 @@ import java.util.TreeMap;
  * taken as news of a place and not of a value: entries are read again under a lock, for several vCPUs' reports of one
  * place may come in another order than their writes. Tracking a page waits for the other vCPUs, but not for those
  * that wait for this lock, because these are inside a listener's method.
+ *
+ * <p>Tables in memory that the machine loses, which today is all of it at its end, are dropped: the device must not use
+ * what was in them. After the end of the machine the shadow is empty.
  */
 public final class ShadowTable implements AutoCloseable {
     private static final VarHandle LONG = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
@@ -62,7 +65,17 @@ public final class ShadowTable implements AutoCloseable {
         this.memory = memory;
         this.levels = levels;
         this.root = new Place(root >>> 12, levels);
-        registration = memory.register(this::written);
+        registration = memory.register(new PageListener() {
+            @Override
+            public void onWrite(long address, byte[] bytes, Writer writer) {
+                written(address, bytes);
+            }
+
+            @Override
+            public void onRegionRemoved(long frame, long count) {
+                removed(frame, count);
+            }
+        });
         try {
             synchronized (this) {
                 if (!use(this.root)) {
@@ -151,7 +164,7 @@ public final class ShadowTable implements AutoCloseable {
 
     // ---- Following the guest ----
 
-    private synchronized void written(long address, byte[] bytes, PageListener.Writer writer) {
+    private synchronized void written(long address, byte[] bytes) {
         if (closed) {
             return;
         }
@@ -167,6 +180,11 @@ public final class ShadowTable implements AutoCloseable {
                 }
             }
         }
+    }
+
+    /** Such tables cannot be read any more, and count as not watched. */
+    private synchronized void removed(long frame, long count) {
+        tables.keySet().removeIf(place -> place.frame >= frame && place.frame < frame + count);
     }
 
     private long read(long address) {
