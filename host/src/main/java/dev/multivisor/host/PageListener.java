@@ -1,8 +1,9 @@
 package dev.multivisor.host;
 
 /**
- * Hears of writes to the guest pages that it has added to its {@link PageRegistration}, and of no others: KVM calls
- * every {@code kvm_page_track_notifier_node} for every write to a page that any of them tracks.
+ * Hears of writes to the guest pages that it has added to its {@link PageRegistration}, and of no others. (KVM calls
+ * every {@code kvm_page_track_notifier_node} for every write to memory that it emulates, whether the page is tracked or
+ * not; tracking only makes writes to a page be emulated.)
  *
  * <p>Methods may block, which holds up the vCPU that wrote, and a handover until its deadline; they may add and remove
  * pages, read and write guest memory, and register others. They may not close a registration or the machine, pause or

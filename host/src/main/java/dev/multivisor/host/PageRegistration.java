@@ -33,8 +33,8 @@ public final class PageRegistration implements AutoCloseable {
     /**
      * Watches pages. Every write that begins after the return is reported; one that takes place meanwhile may be. Adds
      * are counted, for each listener by itself: a page added twice has to be removed twice, and nobody else's remove
-     * counts. (KVM has one counter for all, {@code gfn_write_track}.) Costs each vCPU some microseconds, so a range
-     * is better added at once.
+     * counts. Costs each vCPU some microseconds, so a range is better added at once. ({@code kvm_write_track_add_gfn}
+     * adds one page a call to a count that all users share, and returns -EINVAL where no memory is.)
      *
      * @throws HostException if a frame has no memory, in which case none is added; if this or the machine is closed, or
      *     if the engine that the machine is on cannot track pages
@@ -50,7 +50,8 @@ public final class PageRegistration implements AutoCloseable {
 
     /**
      * Takes back one add of each page. No report of one that is not watched any more begins after the return; one that
-     * has begun may still be running.
+     * has begun may still be running. (KVM's count of a page, 16 bits in {@code gfn_write_track}, is for all users: one
+     * can take another's away, and a removal too many is no more than a warning.)
      *
      * @throws HostException if a frame is not watched by this listener, in which case none is removed; or if this or the
      *     machine is closed
@@ -60,7 +61,9 @@ public final class PageRegistration implements AutoCloseable {
     }
 
     /**
-     * Removes all pages and waits until no method of the listener runs. Does nothing if it is closed already.
+     * Removes all pages and waits until no method of the listener runs. If it is closed already, it only waits.
+     * ({@code kvm_page_track_unregister_notifier} waits too, with {@code synchronize_srcu}, which inside a callback would
+     * never return; and it leaves the counts of pages as they are.)
      *
      * @throws HostException if called from inside a method of a listener of this machine, which would wait for itself
      */

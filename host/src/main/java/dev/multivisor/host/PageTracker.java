@@ -42,7 +42,9 @@ public final class PageTracker {
     }
 
     /**
-     * Registers a listener, which hears nothing until it adds pages.
+     * Registers a listener, which hears nothing until it adds pages. The registration ends with the machine and does not
+     * keep it. (KVM's, {@code kvm_page_track_register_notifier}, holds a reference to the VM until it is unregistered,
+     * and is refused with -ESRCH where {@code current->mm} is not the VM's.)
      *
      * @throws HostException if the machine is closed, or on an engine that cannot track pages
      */
