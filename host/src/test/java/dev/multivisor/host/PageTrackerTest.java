@@ -239,12 +239,14 @@ class PageTrackerTest {
             }
         });
         while (!registration.closed()) {
-            Thread.onSpinWait();
+            Thread.sleep(1);
         }
         Thread end = Thread.ofPlatform().start(machine::close);
         while (true) {
             try {
                 pages.logWrites().close();
+                // The lock is wanted by whoever ends the machine.
+                Thread.sleep(1);
             } catch (HostException e) {
                 break;
             }
@@ -312,7 +314,7 @@ class PageTrackerTest {
         AtomicReference<Throwable> end = new AtomicReference<>();
         Thread writer = writer(slow.pages(), end, new CountDownLatch(1));
         while (writer.getState() != Thread.State.TIMED_WAITING) {
-            Thread.onSpinWait();
+            Thread.sleep(1);
         }
         slow.close();
         writer.join();
