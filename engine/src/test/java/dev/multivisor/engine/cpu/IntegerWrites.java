@@ -22,7 +22,7 @@ final class IntegerWrites {
             case 4 -> exchange(size);
             case 5 -> compareAndExchange(size, program.random.nextBoolean());
             case 6 -> wide(program.random.nextBoolean());
-            case 7, 8 -> shift(size);
+            case 7, 8 -> shift(program.random.nextBoolean() ? 1 : size);
             case 9 -> doubleShift(Math.max(size, 2));
             case 10 -> bit(Math.max(size, 2));
             default -> set();

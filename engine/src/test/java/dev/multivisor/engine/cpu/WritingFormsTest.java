@@ -15,8 +15,6 @@ import org.junit.jupiter.api.Test;
 
 /** What {@link TrackedWritesTest} runs has every form of the instruction table that stores. */
 class WritingFormsTest {
-    private static final int PROGRAMS = 30;
-
     /** What only reads its first operand, if that is memory. Whatever is not here is taken for one that writes it. */
     private static final Set<Op> READS = EnumSet.of(
             Op.CMP,
@@ -77,7 +75,7 @@ class WritingFormsTest {
     @Test
     void everyFormThatStoresIsGeneratedOrLeftOutForAReason() {
         Set<Form> generated = new HashSet<>();
-        for (int seed = 1; seed <= PROGRAMS; seed++) {
+        for (int seed = 1; seed <= TrackedWritesTest.PROGRAMS; seed++) {
             WritingProgram program = new WritingProgram(seed, new byte[4096]);
             byte[] bytes = TestCpu.assemble(program.text(TrackedWritesTest.LENGTH));
             generated.addAll(program.forms(bytes));
