@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.multivisor.api.PageObserver;
 import dev.multivisor.engine.mmu.Tracking;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicLongArray;
@@ -44,12 +45,10 @@ class RestartedWritesTest {
         tracking.track(frames);
     }
 
-    /** Which handler halts at a page fault, and returns when it is told to go on. */
+    /** The handler halts at a page fault, and returns when it is told to go on. */
     private void returnFromPageFaults() {
-        long handler = guest.memory.load(guest.cpu.idtrBase + 16 * CpuFault.PF, 2)
-                | guest.memory.load(guest.cpu.idtrBase + 16 * CpuFault.PF + 6, 2) << 16;
         byte[] code = TestCpu.assemble("hlt\nadd $8, %rsp\niretq");
-        guest.memory.write(handler, code, 0, code.length);
+        guest.memory.write(TestCpu.HANDLERS + 16 * CpuFault.PF, code, 0, code.length);
     }
 
     /**
@@ -183,8 +182,8 @@ class RestartedWritesTest {
                 "400ffc 88776655",
                 "400ffc 88776655");
         List<String> seen = reports.stream()
-                .map(report -> Long.toHexString(report.address) + " "
-                        + java.util.HexFormat.of().formatHex(report.bytes))
+                .map(report ->
+                        Long.toHexString(report.address) + " " + HexFormat.of().formatHex(report.bytes))
                 .toList();
         List<String> expected = new ArrayList<>();
         for (int n = 0; n < 3; n++) {

@@ -14,7 +14,8 @@ import java.util.List;
 /** A vCPU with some memory in 64-bit mode, addresses mapped one to one, and programs given as assembly or bytes. */
 final class TestCpu {
     static final long SIZE = 16 << 20, CODE = 0x100000, DATA = 0x200000, STACK = 0x300000;
-    private static final long TABLES = 0x10000, GDT = 0x20000, IDT = 0x21000, HANDLERS = 0x30000;
+    static final long HANDLERS = 0x30000;
+    private static final long TABLES = 0x10000, GDT = 0x20000, IDT = 0x21000;
 
     final PhysicalMemory memory;
     final CodePages pages;
