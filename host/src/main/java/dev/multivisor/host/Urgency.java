@@ -10,9 +10,12 @@ import java.util.List;
  */
 final class Urgency {
     /** Priorities: a mover that is woken goes before the vCPUs, which wait for it then. */
-    static final int VCPU = 1;
+    static final int VCPU = 2;
 
-    static final int MOVER = 2;
+    static final int MOVER = 3;
+
+    /** What goes before all but these. */
+    static final int PROMPT = 1;
 
     private final List<Integer> threads = new ArrayList<>();
     private boolean over;

@@ -88,22 +88,32 @@ final class UrgencyTest {
 
     /** The field "slice" of the scheduler's own account. */
     @Test
-    void aPromptThreadTakesShortTurns() throws Exception {
-        AtomicBoolean prompt = new AtomicBoolean();
+    void aPromptThreadTakesShortTurnsWhenItHasMuchToDo() throws Exception {
         AtomicReference<String> account = new AtomicReference<>("");
+        List<Integer> policies = new CopyOnWriteArrayList<>();
         Thread thread = Thread.ofPlatform().start(() -> {
-            prompt.set(PromptThread.begin());
             try {
+                PromptThread prompt = PromptThread.begin();
+                policies.add(policy(HostScheduler.thread()));
+                prompt.worked(1_000_000);
+                policies.add(policy(HostScheduler.thread()));
+                prompt.worked(200_000_000);
+                policies.add(policy(HostScheduler.thread()));
                 account.set(Files.readString(Path.of("/proc/self/task/" + HostScheduler.thread() + "/sched")));
-            } catch (IOException e) {
-                // Not every kernel has it.
+                Thread.sleep(1100);
+                prompt.worked(0);
+                policies.add(policy(HostScheduler.thread()));
+            } catch (IOException | InterruptedException e) {
+                // Not every kernel has the account.
             }
         });
         thread.join();
         Matcher slice = Pattern.compile("(?m)^se\\.slice +: +([0-9]+)$").matcher(account.get());
         assumeTrue(slice.find(), "the kernel does not tell time slices");
-        assertTrue(prompt.get());
         assertEquals(PromptThread.SLICE_NANOS, Long.parseLong(slice.group(1)));
+        assertEquals(SCHED_OTHER, policies.get(2));
+        assumeTrue(policies.getFirst() == SCHED_FIFO, "the process may not have real-time threads");
+        assertEquals(List.of(SCHED_FIFO, SCHED_FIFO, SCHED_OTHER, SCHED_FIFO), policies);
     }
 
     /** Movers of several machines that are urgent must not keep all processors from the vCPUs that they wait for. */

@@ -72,8 +72,7 @@ final class WatchRoutes implements AutoCloseable {
     /** A change is to be told within a millisecond, even when the vCPUs have all processors. */
     private static void promptly(Stream stream) throws IOException, InterruptedException {
         FutureTask<Void> task = new FutureTask<>(() -> {
-            PromptThread.begin();
-            stream.run();
+            stream.run(PromptThread.begin());
             return null;
         });
         Thread thread = Thread.ofPlatform()
@@ -145,7 +144,7 @@ final class WatchRoutes implements AutoCloseable {
             this.out = out;
         }
 
-        void run() throws IOException, InterruptedException {
+        void run(PromptThread thread) throws IOException, InterruptedException {
             for (int n = 0; n < PRACTICE; n++) {
                 Json.STRICT.writeValueAsBytes(WatchView.example());
                 out.write('\n');
@@ -159,9 +158,12 @@ final class WatchRoutes implements AutoCloseable {
                 boolean last = closing.getCount() == 0 || machine.status().end().isPresent();
                 Optional<Alteration> change = monitor.poll(last ? Duration.ZERO : WAIT);
                 if (change.isPresent()) {
+                    long start = System.nanoTime();
                     tell(change.get());
+                    thread.worked(System.nanoTime() - start);
                     continue;
                 }
+                thread.worked(0);
                 tellPokes();
                 tellMoves();
                 tellLost();
