@@ -99,7 +99,7 @@ final class Probation {
         machine.misbehaved(reason);
         try {
             // A guest that stands still already has more patience.
-            HandoverReport report = machine.rollBack(deadline.plus(Duration.ofSeconds(1)));
+            HandoverReport report = machine.leave(deadline.plus(Duration.ofSeconds(1)));
             if (!report.committed()) {
                 noWayBack(report.reason());
             }

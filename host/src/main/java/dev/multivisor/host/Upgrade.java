@@ -43,6 +43,9 @@ final class Upgrade {
     /** The last way back. Guarded by the turn. */
     private Optional<HandoverReport> returned = Optional.empty();
 
+    /** Whether that was because of how the engine behaved that it led away from. Guarded by the turn. */
+    private boolean left;
+
     /** What an engine said last of which code is hot. Guarded by the turn. */
     private byte[] hotCode = {};
 
@@ -91,24 +94,38 @@ final class Upgrade {
     }
 
     HandoverReport run(LoadedEngine target, UpgradeRequest request) {
-        return inTurn(Duration.ZERO, () -> move(target, changed(request.parameters()), request, false));
+        return inTurn(Duration.ZERO, () -> {
+            HandoverReport report = move(target, changed(request.parameters()), request, false);
+            left = left && !report.committed();
+            return report;
+        });
     }
 
     /**
-     * Back to where it came from, at once or after the move that is under way. If that is the way back already, which
-     * a probation may have begun, it is the answer: another one would lead to the engine that was left.
+     * Back to where it came from, at once or after the move that is under way. If that is the way back already, or if a
+     * probation has taken it, that is the answer: another one would lead to the engine that was left.
      */
     HandoverReport back(Duration deadline) {
+        return back(deadline, false);
+    }
+
+    /** The way back from an engine that misbehaves: nobody gets there again but by asking for it. */
+    HandoverReport leave(Duration deadline) {
+        return back(deadline, true);
+    }
+
+    private HandoverReport back(Duration deadline, boolean misbehaved) {
         // Before anything that waits for the move that is under way.
         int before = returns;
         return inTurn(TURN, () -> {
-            if (returns == before) {
+            if (returns == before && !left) {
                 HandoverReport report = goBack(deadline);
                 if (!report.committed()) {
                     return report;
                 }
                 returned = Optional.of(report);
                 returns++;
+                left = misbehaved;
             }
             return returned.orElseThrow();
         });

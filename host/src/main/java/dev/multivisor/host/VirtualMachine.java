@@ -246,7 +246,8 @@ public final class VirtualMachine implements AutoCloseable {
     }
 
     /**
-     * Moves the machine back to the engine, and to the parameters, that it had before.
+     * Moves the machine back to the engine, and to the parameters, that it had before; unless a probation has done so since
+     * the last upgrade, whose report is the answer then: the engine that it had before is one that misbehaves.
      *
      * @param deadline how long the guest may stand still
      * @throws HostException as {@link #upgrade}, or if it was never upgraded
@@ -254,6 +255,11 @@ public final class VirtualMachine implements AutoCloseable {
     public HandoverReport rollBack(Duration deadline) {
         pages.requireOutside("cannot be moved");
         return upgrade.back(deadline);
+    }
+
+    /** As {@link #rollBack}, for a probation. */
+    HandoverReport leave(Duration deadline) {
+        return upgrade.leave(deadline);
     }
 
     /** Moves the machine without asking or rehearsing. */

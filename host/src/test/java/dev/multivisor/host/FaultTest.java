@@ -150,6 +150,29 @@ class FaultTest {
                 said.getLast());
     }
 
+    /** Whoever saw it there may ask for the way back when a probation has just taken it. */
+    @Test
+    void aRollbackDoesNotLeadToAnEngineThatMisbehaved() throws Exception {
+        LoadedEngine source = load("1.0");
+        try (VirtualMachine machine = VirtualMachine.create(
+                source, VirtualMachineTest.settings(1, Map.of("mode", "hot")), VirtualMachineTest.boot())) {
+            machine.start();
+            UpgradeRequest request = new UpgradeRequest(Map.of(), DEADLINE, Duration.ZERO, Duration.ofSeconds(5));
+            assertTrue(machine.upgrade(load("2-run-throws"), request).committed());
+            for (int n = 0; n < 800 && machine.engine() != source; n++) {
+                Thread.sleep(10);
+            }
+            HandoverReport report = machine.rollBack(DEADLINE);
+            assertEquals("2-run-throws to 1.0", report.from() + " to " + report.to());
+            assertEquals(source, machine.engine());
+            // After another upgrade there is a way back again.
+            assertTrue(upgradeAgain(machine).committed());
+            assertTrue(machine.rollBack(DEADLINE).committed());
+            assertEquals(source, machine.engine());
+            assertTrue(runs(machine));
+        }
+    }
+
     /** Where the way back fails, the machine's end says both. */
     @Test
     void anEndWithoutAWayBackSaysWhy() throws Exception {
