@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -28,6 +29,9 @@ class SnapshotCommandTest {
             echo CHURN-GOOD
             exit 0
             """;
+
+    /** Of the guest's kernel and programs alone, four machines share more. */
+    private static final long SHARED_KIB = 32 << 10;
 
     @TempDir
     Path folder;
@@ -136,6 +140,14 @@ class SnapshotCommandTest {
                 < 4) {
             assertTrue(clones.process().isAlive(), clones::printed);
         }
+        // A page that n of them have mapped counts n times in Rss, and once in Pss.
+        Map<String, Long> kibibytes =
+                Files.readAllLines(Path.of("/proc/" + clones.process().pid() + "/smaps_rollup")).stream()
+                        .map(line -> line.split(" +"))
+                        .filter(words -> words.length == 3)
+                        .collect(Collectors.toMap(words -> words[0], words -> Long.parseLong(words[1])));
+        System.out.println("4 clones: " + kibibytes);
+        assertTrue(kibibytes.get("Rss:") - kibibytes.get("Pss:") > SHARED_KIB, kibibytes::toString);
         Launcher.Result result = clones.await();
         assertEquals(0, result.status(), result::toString);
         assertEquals("", result.err());

@@ -1,5 +1,6 @@
 package dev.multivisor.it;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -207,6 +208,29 @@ class SnapshotTest {
                 assertThrows(HostException.class, () -> store().remove("c1")).getMessage();
         assertEquals("snapshot c1: is the parent of c2, c5; remove those first", message);
         guest.assertSound();
+    }
+
+    /** A guest that stands still writes nothing; one that has gone on for a moment, no more than that. */
+    @Test
+    void onlyWhatWasWrittenIsStored() throws Exception {
+        Guest guest = start(NEWEST, 1, Map.of(), "").awaitBeats(3);
+        guest.machine.pause();
+        store().create(guest.machine, new SnapshotRequest("p0", Optional.empty(), false));
+        Snapshot same = store().create(guest.machine, new SnapshotRequest("p1", Optional.of("p0"), false));
+        assertEquals(0, same.manifest().storedPages());
+        guest.machine.resume();
+        guest.awaitBeats(guest.beats().size() + 2);
+        guest.machine.pause();
+        Snapshot later = store().create(guest.machine, new SnapshotRequest("p2", Optional.of("p1"), true));
+        assertTrue(
+                later.manifest().storedPages() > 0 && later.manifest().storedPages() < 64, later.manifest()::toString);
+        byte[] is = new byte[(int) BuiltinGuest.MEMORY];
+        byte[] was = is.clone();
+        guest.machine.pages().read(0, was);
+        restore(later, NEWEST, Map.of()).machine.pages().read(0, is);
+        assertArrayEquals(was, is);
+        guest.machine.resume();
+        guest.awaitBeats(guest.beats().size() + 2).assertSound();
     }
 
     /** The log of written pages is no reason for an engine that cannot track pages not to take the machine. */
