@@ -90,8 +90,11 @@ __attribute__((noinline)) static uint64_t vm(long steps) {
     return a ^ b;
 }
 
+/** The only one to run, or all. */
+static const char *only;
+
 #define RUN(name, reps, expr)                                              \
-    do {                                                                   \
+    if (!only || !strcmp(only, name)) do {                                 \
         double t0 = now();                                                 \
         unsigned long long sum = 0;                                        \
         for (int r = 0; r < (reps); r++) sum += (unsigned long long)(expr); \
@@ -102,8 +105,9 @@ __attribute__((noinline)) static uint64_t vm(long steps) {
 int main(int argc, char **argv) {
     int rounds = argc > 1 ? atoi(argv[1]) : 1;
     int divisor = argc > 2 ? atoi(argv[2]) : 1;
+    only = argc > 3 ? argv[3] : NULL;
     if (rounds < 1 || divisor < 1 || divisor > 10) {
-        fprintf(stderr, "compute: ROUNDS must be at least 1, DIVISOR 1 to 10\n");
+        fprintf(stderr, "compute: ROUNDS must be at least 1, DIVISOR 1 to 10, then the name of a kernel\n");
         return 2;
     }
     for (int i = 0; i < 256; i++) {
