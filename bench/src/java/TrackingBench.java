@@ -66,30 +66,12 @@ final class TrackingBench {
                 Thread.sleep(100);
             }
             settle(machine);
-            Map<String, State> states = new LinkedHashMap<>();
-            states.put("nothing watched", () -> () -> {});
-            states.put("nothing watched, again", () -> () -> {});
-            AtomicLong writes = new AtomicLong();
-            states.put("a page tracked, never written", () -> tracked(machine, CONSTANTS >>> 12, 1, writes));
-            states.put("a dirty log open", () -> machine.pages().logWrites());
-            measure("compute", machine, states, windows);
-            if (writes.get() != 0) {
-                throw new IllegalStateException("the guest writes to the page that it should not");
-            }
+            measureUnwritten("compute", machine, CONSTANTS >>> 12, windows);
         }
         try (VirtualMachine machine = machine(engine, BuiltinGuest.boot("quiet"), BuiltinGuest.MEMORY)) {
             machine.start();
             settle(machine);
-            Map<String, State> states = new LinkedHashMap<>();
-            states.put("nothing watched", () -> () -> {});
-            states.put("nothing watched, again", () -> () -> {});
-            AtomicLong writes = new AtomicLong();
-            states.put("a page tracked, never written", () -> tracked(machine, CODE >>> 12, 1, writes));
-            states.put("a dirty log open", () -> machine.pages().logWrites());
-            measure("computes", machine, states, windows);
-            if (writes.get() != 0) {
-                throw new IllegalStateException("the guest writes to the page that it should not");
-            }
+            measureUnwritten("computes", machine, CODE >>> 12, windows);
         }
         try (VirtualMachine machine = machine(engine, writer, 16 << 20)) {
             machine.start();
@@ -110,6 +92,21 @@ final class TrackingBench {
                     "%na tracked write: %.0f ns more than another (a round of %d writes takes %.0f ns, tracked %.0f ns)%n",
                     (slow - plain) / WRITES_A_ROUND, WRITES_A_ROUND, plain, slow);
             System.out.printf("add and remove of a page that is written meanwhile: %.1f µs%n", addAndRemove(machine));
+        }
+    }
+
+    /** What tracking costs that reports nothing. */
+    private static void measureUnwritten(String guest, VirtualMachine machine, long frame, int windows)
+            throws Exception {
+        Map<String, State> states = new LinkedHashMap<>();
+        states.put("nothing watched", () -> () -> {});
+        states.put("nothing watched, again", () -> () -> {});
+        AtomicLong writes = new AtomicLong();
+        states.put("a page tracked, never written", () -> tracked(machine, frame, 1, writes));
+        states.put("a dirty log open", () -> machine.pages().logWrites());
+        measure(guest, machine, states, windows);
+        if (writes.get() != 0) {
+            throw new IllegalStateException("the guest writes to the page that it should not");
         }
     }
 

@@ -190,12 +190,7 @@ public final class ControlClient implements AutoCloseable {
             new LineReader<>(type, consumer).read(request(socket, "GET", path), patience);
         } catch (InterruptedException e) {
             throw interrupted();
-        } catch (ExecutionException e) {
-            if (e.getCause() instanceof RuntimeException own) {
-                throw own;
-            }
-            throw unreachable(socket, e);
-        } catch (TimeoutException e) {
+        } catch (ExecutionException | TimeoutException e) {
             throw unreachable(socket, e);
         }
     }

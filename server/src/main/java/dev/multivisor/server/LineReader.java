@@ -43,12 +43,23 @@ final class LineReader<T> implements Response.Listener {
         request.send(this);
         try {
             begun.get(patience.toMillis(), TimeUnit.MILLISECONDS);
-            int status = ended.get();
+            int status = end();
             if (status != 200) {
                 throw ControlClient.problem(status, part.toByteArray());
             }
         } catch (InterruptedException | TimeoutException e) {
             request.abort(e);
+            throw e;
+        }
+    }
+
+    private int end() throws InterruptedException, ExecutionException {
+        try {
+            return ended.get();
+        } catch (ExecutionException e) {
+            if (e.getCause() instanceof RuntimeException own) {
+                throw own;
+            }
             throw e;
         }
     }
