@@ -4,7 +4,8 @@
  *
  * usage: churn MEBIBYTES SECONDS
  *
- * Prints a line each second, and at the end "churn: ROUNDS rounds, ERRORS errors".
+ * Prints a line each second with the pages written in it and the longest that a page took, in microseconds, and at the
+ * end "churn: ROUNDS rounds, ERRORS errors".
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -35,8 +36,8 @@ int main(int argc, char **argv) {
             memory[page * WORDS + word] = expected(0, page, word);
         }
     }
-    uint64_t errors = 0, round = 1;
-    double start = seconds(), last = start;
+    uint64_t errors = 0, round = 1, written = 0;
+    double start = seconds(), last = start, told = start, longest = 0;
     for (;; round++) {
         for (uint64_t page = 0; page < pages; page++) {
             uint64_t *at = memory + page * WORDS;
@@ -44,18 +45,24 @@ int main(int argc, char **argv) {
                 errors += at[word] != expected(round - 1, page, word);
                 at[word] = expected(round, page, word);
             }
+            written++;
+            double now = seconds();
+            if (now < last) {
+                printf("churn: the clock went back by %.6f s\n", last - now);
+                errors++;
+            }
+            longest = now - last > longest ? now - last : longest;
+            last = now;
+            if (now - told >= 1) {
+                printf("churn: round %llu, %llu errors, %llu pages, longest %.0f us\n", (unsigned long long) round,
+                       (unsigned long long) errors, (unsigned long long) written, longest * 1e6);
+                fflush(stdout);
+                last = told = seconds();
+                written = 0;
+                longest = 0;
+            }
         }
-        double now = seconds();
-        if (now < last) {
-            printf("churn: the clock went back by %.6f s\n", last - now);
-            errors++;
-        }
-        if ((int) (now - start) != (int) (last - start)) {
-            printf("churn: round %llu, %llu errors\n", (unsigned long long) round, (unsigned long long) errors);
-            fflush(stdout);
-        }
-        last = now;
-        if (now - start > limit) {
+        if (last - start > limit) {
             break;
         }
     }

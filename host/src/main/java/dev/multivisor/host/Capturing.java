@@ -1,7 +1,6 @@
 package dev.multivisor.host;
 
 import dev.multivisor.api.EngineException;
-import dev.multivisor.api.StateFormat;
 import dev.multivisor.host.Execution.Residence;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -11,12 +10,9 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.BitSet;
-import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.atomic.AtomicReference;
-import java.util.function.BooleanSupplier;
 
 /**
  * Captures a machine: state and memory as they are at one moment. The guest is held until both are written, or with
@@ -27,16 +23,12 @@ import java.util.function.BooleanSupplier;
  * another capture, is found out by comparing all of it.
  */
 final class Capturing {
-    /** How often saving is warmed up before the guest stands still for it, and capturing as a whole. */
-    private static final int SAVES = 300, TRIALS = 300;
+    /** How often a stand-in is captured before, and for how long at the most. */
+    private static final int TRIALS = 300;
 
-    /** How often it is saved as an urgent thread, to make up for an interruption before. */
-    private static final int LAST_SAVES = 4;
+    private static final long TRIALS_NANOS = 1_000_000_000L;
 
-    /** For how long at the most. */
-    private static final long WARMING_NANOS = 150_000_000L, TRIALS_NANOS = 1_000_000_000L;
-
-    /** How long an engine may take to save, and threads may go before others for a capture. */
+    /** How long an engine may take to save. */
     private static final Duration LONGEST = Duration.ofSeconds(2);
 
     /** Engines, by version, on which machines were captured in this process before. */
@@ -69,12 +61,8 @@ final class Capturing {
         return execution.home().engine().engine().tracksPages();
     }
 
-    Capture run(CaptureRequest request) {
-        return run(request, true);
-    }
-
-    /** @param real whether it is not the stand-in that warms this up */
-    Capture run(CaptureRequest request, boolean real) {
+    /** @param purpose {@link Mover.Purpose#REHEARSED_COPY} for a machine that only stands in for another one */
+    Capture run(CaptureRequest request, Mover.Purpose purpose) {
         if (request.live() && !live()) {
             throw new HostException("machine " + machine.name() + ": engine "
                     + execution.home().engine().jar().version() + " tracks no pages, so the guest has to stand still");
@@ -91,7 +79,7 @@ final class Capturing {
                     && request.parent().map(CaptureRequest.Parent::id).equals(Optional.of(last));
             // Until this capture is complete there is none to follow.
             last = "";
-            Capture capture = request.live() ? running(writer, follows, real) : stopped(writer, follows);
+            Capture capture = request.live() ? running(writer, follows, purpose) : stopped(writer, follows);
             last = log.isPresent() ? request.id() : "";
             return capture;
         } catch (IOException e) {
@@ -110,13 +98,15 @@ final class Capturing {
     private Capture stopped(MemoryWriter writer, boolean follows) throws IOException {
         SavedMachine saved;
         PageRuns pages;
+        String saving = "saving machine " + machine.name() + " on engine "
+                + execution.home().engine().jar().version();
         boolean ran = machine.running();
         execution.hold();
         if (ran) {
             clock.pause();
         }
         try {
-            saved = Isolated.call(saving(), LONGEST, this::save);
+            saved = Isolated.call(saving, LONGEST, this::save);
             BitSet changed = logged();
             if (follows) {
                 writer.only(changed);
@@ -132,9 +122,16 @@ final class Capturing {
         return new Capture(saved, pages, writer.checksum(), execution.heldNanos());
     }
 
-    private Capture running(MemoryWriter writer, boolean follows, boolean real) throws IOException {
+    private Capture running(MemoryWriter writer, boolean follows, Mover.Purpose purpose) throws IOException {
         BitSet changed = logged();
-        Moment moment = real ? hurriedly(writer) : moment(writer, new AtomicReference<>());
+        if (purpose == Mover.Purpose.COPY) {
+            rehearse(execution.home());
+        }
+        Moment moment = new Moment(writer);
+        HandoverReport report = machine.stand(LONGEST, purpose, moment);
+        if (report.outcome() != HandoverReport.Outcome.POSSIBLE) {
+            throw new HostException("machine " + machine.name() + ": " + report.reason());
+        }
         try (KeptPages kept = moment.kept) {
             // The guest does not stand still for this: what it writes meanwhile is looked at here and the next time.
             BitSet meanwhile = logged();
@@ -147,74 +144,27 @@ final class Capturing {
             for (long first = 0; first < all; first += CHUNK) {
                 kept.keepRest(first, Math.min(CHUNK, all - first));
             }
-            return new Capture(moment.saved, writer.finish(), writer.checksum(), moment.stopped);
+            return new Capture(moment.saved, writer.finish(), writer.checksum(), report.stopped());
         }
     }
 
     /** What is fetched while the guest stands still. */
-    private record Moment(SavedMachine saved, KeptPages kept, long stopped) {}
+    private final class Moment implements Mover.Moment {
+        private final MemoryWriter writer;
 
-    /** How far an engine is that may never answer. */
-    private enum Answer {
-        ASKED,
-        GIVEN,
-        /** The guest goes on without it. */
-        TOO_LATE
-    }
+        // Written by whoever carries it out, before it is said to be done:
+        private SavedMachine saved;
+        private KeptPages kept;
 
-    private Moment moment(MemoryWriter writer, AtomicReference<Answer> answer) {
-        SavedMachine saved;
-        KeptPages kept;
-        execution.hold();
-        try {
-            answer.set(Answer.ASKED);
-            try {
-                saved = save();
-            } finally {
-                answer.compareAndSet(Answer.ASKED, Answer.GIVEN);
-            }
-            if (answer.get() == Answer.TOO_LATE) {
-                throw new HostException("machine " + machine.name() + ": has gone on");
-            }
-            kept = machine.pages().keep(writer);
-        } finally {
-            if (answer.get() != Answer.TOO_LATE) {
-                execution.release();
-            }
+        Moment(MemoryWriter writer) {
+            this.writer = writer;
         }
-        // Waits until the vCPUs have gone on, which are urgent until then.
-        return new Moment(saved, kept, execution.heldNanos());
-    }
 
-    /** The same as a handover's mover does it: with what that takes in the processor's caches, and before other threads. */
-    private Moment hurriedly(MemoryWriter writer) throws IOException {
-        Residence home = execution.home();
-        rehearse(home);
-        Urgency urgency = new Urgency();
-        try (StandIn standIn = new StandIn(home.engine(), home.spec(), home.engine(), home.spec())) {
-            standIn.warmSaving(SAVES, WARMING_NANOS);
-            YoungSpace.makeRoom();
-            AtomicReference<Answer> answer = new AtomicReference<>();
-            BooleanSupplier late = () -> {
-                // An engine that hangs must neither keep processors for itself nor the guest from going on.
-                urgency.end();
-                if (!answer.compareAndSet(Answer.ASKED, Answer.TOO_LATE)) {
-                    return false;
-                }
-                execution.release();
-                return true;
-            };
-            return Isolated.complete(saving(), LONGEST, late, () -> {
-                try {
-                    if (machine.running() && urgency.begin(Urgency.MOVER, List.of(HostScheduler.thread()))) {
-                        standIn.warmSaving(LAST_SAVES, WARMING_NANOS);
-                        urgency.begin(Urgency.VCPU, execution.hostThreads());
-                    }
-                    return moment(writer, answer);
-                } finally {
-                    urgency.end();
-                }
-            });
+        @Override
+        public Runnable take(byte[] state) {
+            saved = saved(state);
+            kept = machine.pages().keep(writer);
+            return kept::close;
         }
     }
 
@@ -238,34 +188,33 @@ final class Capturing {
         try (FileChannel target = FileChannel.open(file, StandardOpenOption.WRITE, StandardOpenOption.DELETE_ON_CLOSE);
                 VirtualMachine standIn = VirtualMachine.create(home.engine(), settings, BuiltinGuest.boot("quiet"))) {
             long end = System.nanoTime() + TRIALS_NANOS;
+            standIn.start();
             for (int n = 0; n < TRIALS && System.nanoTime() < end; n++) {
                 standIn.rehearseCapture(new CaptureRequest("", target, Optional.empty(), true));
             }
         }
     }
 
-    private String saving() {
-        return "saving machine " + machine.name() + " on engine "
-                + execution.home().engine().jar().version();
-    }
-
     /** The state, for the engine that the machine is on; other engines get it by way of one that reads this. */
     private SavedMachine save() {
         Residence home = execution.home();
-        StateFormat reader = home.engine().info().state();
         try {
-            byte[] state = home.machine().save(reader);
-            return new SavedMachine(
-                    home.engine().jar().version(),
-                    home.engine().jar().contract(),
-                    home.spec(),
-                    home.machine().format(reader),
-                    state,
-                    memory.bytes().byteSize(),
-                    // After saving: nothing in the state is later than this.
-                    clock.nanoTime());
+            return saved(home.machine().save(home.engine().info().state()));
         } catch (EngineException e) {
             throw new HostException("machine " + machine.name() + ": " + e.getMessage(), e);
         }
+    }
+
+    private SavedMachine saved(byte[] state) {
+        Residence home = execution.home();
+        return new SavedMachine(
+                home.engine().jar().version(),
+                home.engine().jar().contract(),
+                home.spec(),
+                home.machine().format(home.engine().info().state()),
+                state,
+                memory.bytes().byteSize(),
+                // After saving: nothing in the state is later than this.
+                clock.nanoTime());
     }
 }

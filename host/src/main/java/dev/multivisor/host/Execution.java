@@ -303,7 +303,9 @@ final class Execution {
         lock.lock();
         try {
             requireOpen();
-            if (phase == Phase.RUNNING && !held || inside > 0) {
+            Handover attempt = handover;
+            boolean stands = phase != Phase.RUNNING || held || attempt != null && attempt.standing();
+            if (!stands || inside > 0) {
                 throw new HostException("machine " + name + ": " + what + " only while it is paused");
             }
         } finally {

@@ -202,11 +202,13 @@ final class Handover {
 
     // ---- Whoever wants the machine moved ----
 
-    /** Decides that the vCPUs go on as they were, unless it is decided otherwise, and lets them go. */
-    void giveUp() {
-        if (outcome.compareAndSet(Outcome.OPEN, Outcome.GIVEN_UP)) {
+    /** Decides that the vCPUs go on as they were and lets them go; false if it was decided before. */
+    boolean giveUp() {
+        boolean first = outcome.compareAndSet(Outcome.OPEN, Outcome.GIVEN_UP);
+        if (first) {
             release();
         }
+        return first;
     }
 
     /** Whether the guest has stood still for longer than it may, and nothing is decided. */
@@ -232,6 +234,11 @@ final class Handover {
     /** Whether it was decided that the vCPUs go on with the target. */
     boolean committed() {
         return outcome.get() == Outcome.COMMITTED;
+    }
+
+    /** Whether every vCPU has arrived and none may go on yet. */
+    boolean standing() {
+        return arrived.get() == cpus && outcome.get() == Outcome.OPEN;
     }
 
     /** Whether nobody has begun to carry the machine over. */

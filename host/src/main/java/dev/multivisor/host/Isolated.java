@@ -7,7 +7,6 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.function.BooleanSupplier;
 
 /**
  * Calls into an engine that nobody vouches for: on a thread of their own, with a time limit, whatever they throw
@@ -36,38 +35,6 @@ final class Isolated {
             throw new HostException("interrupted while " + what, e);
         } catch (ExecutionException e) {
             throw failure(what, e.getCause());
-        }
-    }
-
-    /**
-     * The result of what cannot be left half done, whatever interrupts.
-     *
-     * @param what is being done, for the error
-     * @param late called each time that so long has passed; whether it can be left now
-     * @throws HostException if it fails or was left
-     */
-    static <T> T complete(String what, Duration limit, BooleanSupplier late, Callable<T> call) {
-        FutureTask<T> task = new FutureTask<>(call);
-        Thread.ofPlatform().name(what).daemon(true).start(task);
-        boolean interrupted = false;
-        try {
-            while (true) {
-                try {
-                    return task.get(limit.toNanos(), TimeUnit.NANOSECONDS);
-                } catch (TimeoutException e) {
-                    if (late.getAsBoolean()) {
-                        throw new HostException("no answer while " + what, e);
-                    }
-                } catch (InterruptedException e) {
-                    interrupted = true;
-                } catch (ExecutionException e) {
-                    throw failure(what, e.getCause());
-                }
-            }
-        } finally {
-            if (interrupted) {
-                Thread.currentThread().interrupt();
-            }
         }
     }
 

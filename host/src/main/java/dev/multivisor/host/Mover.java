@@ -75,15 +75,37 @@ final class Mover {
             int cpus,
             Duration patience,
             Optional<byte[]> recent,
-            Purpose purpose) {}
+            Purpose purpose,
+            Optional<Moment> moment) {}
 
     /** What it is for. */
     enum Purpose {
-        MOVE,
-        /** The machine goes on where it is: only its state is wanted, to begin stand-ins with. */
-        COPY,
+        MOVE(false, false),
+        /** The machine goes on where it is: only its state is wanted. */
+        COPY(true, false),
         /** The machine is a stand-in itself, so that nothing need be fast. */
-        REHEARSAL
+        REHEARSAL(false, true),
+        REHEARSED_COPY(true, true);
+
+        /** Whether the machine stays where it is. */
+        final boolean stays;
+
+        final boolean rehearsal;
+
+        Purpose(boolean stays, boolean rehearsal) {
+            this.stays = stays;
+            this.rehearsal = rehearsal;
+        }
+    }
+
+    /** What is done beside saving a machine that stays, while the guest stands still. */
+    interface Moment {
+        /**
+         * Does it.
+         *
+         * @return how to undo it, because the guest has gone on before this was done
+         */
+        Runnable take(byte[] state);
     }
 
     /** What the machine does in a handover. */
@@ -127,6 +149,9 @@ final class Mover {
     private long restore;
     private volatile byte[] moved = {};
 
+    /** Whether that is what was wanted. */
+    private volatile boolean copied;
+
     /**
      * A mover for one attempt.
      *
@@ -146,7 +171,7 @@ final class Mover {
         String problem = await();
         attempt.giveUp();
         urgency.end();
-        if (attempt.committed() || copied()) {
+        if (attempt.committed() || copied) {
             attempt.awaitDeparture(DEPARTURE_NANOS);
             return report("");
         }
@@ -213,7 +238,7 @@ final class Mover {
     private void move() {
         StandIn standIn = null;
         try {
-            if (plan.purpose != Purpose.REHEARSAL) {
+            if (!plan.purpose.rehearsal) {
                 step = "rehearsing on engine " + plan.to.jar().version();
                 standIn = new StandIn(plan.from, plan.machineSpec, plan.to, plan.spec, plan.recent);
                 awaitSpeed(standIn);
@@ -302,13 +327,19 @@ final class Mover {
         try {
             step = "saving on engine " + plan.from.jar().version();
             long start = System.nanoTime();
-            // A stand-in begins on the source.
-            LoadedEngine reader = plan.purpose == Purpose.COPY ? plan.from : plan.to;
+            LoadedEngine reader = plan.purpose.stays ? plan.from : plan.to;
             byte[] state = plan.machine.save(reader.info().state());
             moved = state;
             long saved = System.nanoTime();
             save = saved - start;
-            if (plan.purpose == Purpose.COPY) {
+            if (plan.purpose.stays) {
+                Optional<Runnable> undo = plan.moment.map(moment -> moment.take(state));
+                // The state alone is good even when it comes late.
+                copied = attempt.giveUp() || undo.isEmpty();
+                if (!copied) {
+                    reason = late();
+                    undo.get().run();
+                }
                 return;
             }
             step = "restoring on engine " + plan.to.jar().version();
@@ -351,10 +382,6 @@ final class Mover {
         return "the guest would have stood still for longer than " + plan.patience.toNanos() / 1000 + " µs";
     }
 
-    private boolean copied() {
-        return plan.purpose == Purpose.COPY && moved.length > 0;
-    }
-
     /** The state that it moved, as the target takes it, or copied, as the source does; empty if it did not come to that. */
     byte[] moved() {
         return moved;
@@ -394,7 +421,7 @@ final class Mover {
     }
 
     private HandoverReport report(String problem) {
-        HandoverReport.Outcome success = copied() ? HandoverReport.Outcome.POSSIBLE : HandoverReport.Outcome.MOVED;
+        HandoverReport.Outcome success = copied ? HandoverReport.Outcome.POSSIBLE : HandoverReport.Outcome.MOVED;
         return new HandoverReport(
                 plan.from.jar().version(),
                 plan.to.jar().version(),

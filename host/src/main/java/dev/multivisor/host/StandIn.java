@@ -94,14 +94,6 @@ final class StandIn implements AutoCloseable {
         return Optional.of(from.engine().restore(spec, state, resources));
     }
 
-    /** Saves it some times, but for so long at the most. */
-    void warmSaving(int times, long nanos) {
-        long end = System.nanoTime() + nanos;
-        for (int n = 0; n < times && (n == 0 || System.nanoTime() < end); n++) {
-            source.save(to.info().state());
-        }
-    }
-
     /** Leaves the memory mapped: a vCPU that hangs in the target may still use it. */
     void abandon() {
         source.close();

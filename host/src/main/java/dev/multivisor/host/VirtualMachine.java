@@ -197,7 +197,7 @@ public final class VirtualMachine implements AutoCloseable {
         pages.requireOutside("cannot be captured");
         control.lock();
         try {
-            Capture capture = capturing.run(request);
+            Capture capture = capturing.run(request, Mover.Purpose.COPY);
             event(MachineEvent.Kind.CAPTURED, "stopped for " + capture.stopped() / 1000 + " µs");
             return capture;
         } finally {
@@ -207,7 +207,7 @@ public final class VirtualMachine implements AutoCloseable {
 
     /** Captures a machine that only stands in for another one. */
     void rehearseCapture(CaptureRequest request) {
-        capturing.run(request, false);
+        capturing.run(request, Mover.Purpose.REHEARSED_COPY);
     }
 
     /** Whether {@link CaptureRequest#live} is possible on the engine where the machine is. */
@@ -269,7 +269,7 @@ public final class VirtualMachine implements AutoCloseable {
 
     /** Moves a machine that only stands in for another one. */
     HandoverReport rehearseHandover(LoadedEngine target, MachineSpec spec, Duration patience) {
-        return handOver(target, spec, patience, Duration.ZERO, Mover.Purpose.REHEARSAL);
+        return handOver(target, spec, patience, Duration.ZERO, Mover.Purpose.REHEARSAL, Optional.empty());
     }
 
     /**
@@ -281,7 +281,13 @@ public final class VirtualMachine implements AutoCloseable {
     Optional<HandoverReport> copyState(LoadedEngine target, MachineSpec spec, Duration patience) {
         return recent.isPresent()
                 ? Optional.empty()
-                : Optional.of(handOver(target, spec, patience, Duration.ZERO, Mover.Purpose.COPY));
+                : Optional.of(handOver(target, spec, patience, Duration.ZERO, Mover.Purpose.COPY, Optional.empty()));
+    }
+
+    /** Stops the guest as a handover does and saves the machine for the engine where it is and stays. */
+    HandoverReport stand(Duration patience, Mover.Purpose purpose, Mover.Moment moment) {
+        Residence home = home();
+        return handOver(home.engine(), home.spec(), patience, Duration.ZERO, purpose, Optional.of(moment));
     }
 
     /**
@@ -291,11 +297,16 @@ public final class VirtualMachine implements AutoCloseable {
      * @throws HostException if the machine is closed or has ended
      */
     HandoverReport handOver(LoadedEngine target, MachineSpec spec, Duration patience, Duration trial) {
-        return handOver(target, spec, patience, trial, Mover.Purpose.MOVE);
+        return handOver(target, spec, patience, trial, Mover.Purpose.MOVE, Optional.empty());
     }
 
     private HandoverReport handOver(
-            LoadedEngine target, MachineSpec spec, Duration patience, Duration trial, Mover.Purpose purpose) {
+            LoadedEngine target,
+            MachineSpec spec,
+            Duration patience,
+            Duration trial,
+            Mover.Purpose purpose,
+            Optional<Mover.Moment> moment) {
         control.lock();
         try {
             Phase before = execution.phase();
@@ -316,8 +327,10 @@ public final class VirtualMachine implements AutoCloseable {
                     cpus,
                     patience,
                     recent,
-                    purpose);
-            Mover mover = new Mover(plan, new HandoverSubject(before, target, spec, patience, trial), execution.lock);
+                    purpose,
+                    moment);
+            Mover mover = new Mover(
+                    plan, new HandoverSubject(this, execution, before, target, spec, patience, trial), execution.lock);
             try {
                 return mover.run(settings.name);
             } finally {
@@ -331,66 +344,13 @@ public final class VirtualMachine implements AutoCloseable {
                     origin = new Origin(source.engine(), source.spec());
                 } else {
                     // After a failure the next attempt's stand-in begins otherwise, lest it be that which failed.
-                    recent = Optional.of(mover.moved())
-                            .filter(state -> purpose == Mover.Purpose.COPY && state.length > 0);
+                    recent = Optional.of(mover.moved()).filter(state -> purpose.stays && state.length > 0);
                     source.engine().release();
                 }
                 mover.discard(settings.name);
             }
         } finally {
             control.unlock();
-        }
-    }
-
-    /** This machine in a handover. */
-    private final class HandoverSubject implements Mover.Subject {
-        private final Phase before;
-        private final LoadedEngine target;
-        private final MachineSpec spec;
-        private final Duration patience;
-        private final Duration trial;
-
-        HandoverSubject(Phase before, LoadedEngine target, MachineSpec spec, Duration patience, Duration trial) {
-            this.before = before;
-            this.target = target;
-            this.spec = spec;
-            this.patience = patience;
-            this.trial = trial;
-        }
-
-        @Override
-        public void begin(Handover attempt) {
-            if (before == Phase.RUNNING) {
-                execution.beginHandover(attempt);
-            }
-        }
-
-        @Override
-        public List<Integer> hostThreads() {
-            return execution.hostThreads();
-        }
-
-        @Override
-        public boolean expected() {
-            return execution.phase() == before;
-        }
-
-        @Override
-        public Runnable arrival(Machine machine) {
-            Residence there = Residence.of(target, spec, machine);
-            Probation probation =
-                    trial.isPositive() ? new Probation(VirtualMachine.this, there, trial, patience) : null;
-            return () -> execution.moveTo(there, probation);
-        }
-
-        @Override
-        public void replaceThread(int cpu) {
-            execution.replaceThread(cpu);
-        }
-
-        @Override
-        public EngineTracking tracking() {
-            return pages.engines();
         }
     }
 

@@ -204,7 +204,9 @@ class FaultTest {
                         HostException.class,
                         () -> machine.capture(new CaptureRequest("1", file, Optional.empty(), live)));
                 assertEquals(
-                        "no answer while saving machine " + machine.name() + " on engine 1-save-hangs-real",
+                        live
+                                ? "machine " + machine.name() + ": no answer while saving on engine 1-save-hangs-real"
+                                : "no answer while saving machine " + machine.name() + " on engine 1-save-hangs-real",
                         none.getMessage());
             }
             assertTrue(runs(machine), "live: " + live);

@@ -6,66 +6,46 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.multivisor.api.EngineException;
 import java.time.Duration;
+import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 
 final class IsolatedTest {
-    private static final Duration SHORT = Duration.ofMillis(20);
     private static final Duration LONG = Duration.ofMinutes(1);
 
     @Test
-    void whatIsLateIsAwaitedUntilItCanBeLeft() {
-        AtomicInteger told = new AtomicInteger();
-        CountDownLatch late = new CountDownLatch(1);
-        int result = Isolated.complete(
-                "waiting",
-                SHORT,
-                () -> {
-                    told.incrementAndGet();
-                    late.countDown();
-                    return false;
-                },
-                () -> {
-                    late.await();
-                    return 7;
-                });
-        assertEquals(7, result);
-        assertTrue(told.get() > 0);
-        HostException left = assertThrows(
-                HostException.class,
-                () -> Isolated.complete(
-                        "waiting", SHORT, () -> true, () -> new CountDownLatch(1).await(1, TimeUnit.MINUTES)));
-        assertEquals("no answer while waiting", left.getMessage());
+    void whatDoesNotAnswerIsLeft() {
+        assertEquals(
+                "no answer while waiting",
+                refusal(Duration.ofMillis(20), () -> new CountDownLatch(1).await(1, TimeUnit.MINUTES)));
     }
 
     @Test
-    void anInterruptIsKeptForLater() {
-        CountDownLatch go = new CountDownLatch(1);
-        Thread caller = Thread.currentThread();
-        int result = Isolated.complete("waiting", LONG, () -> false, () -> {
-            caller.interrupt();
-            return go.await(100, TimeUnit.MILLISECONDS) ? 0 : 7;
-        });
-        assertEquals(7, result);
+    void anInterruptEndsTheWaitAndIsKept() {
+        Thread.currentThread().interrupt();
+        assertEquals(
+                "interrupted while waiting", refusal(LONG, () -> new CountDownLatch(1).await(1, TimeUnit.MINUTES)));
         assertTrue(Thread.interrupted());
     }
 
     @Test
     void aFailureIsToldInOneLine() {
-        assertEquals("no", refusal(new EngineException("no")));
-        assertEquals("no", refusal(new HostException("no")));
+        assertEquals("no", refusal(LONG, failing(new EngineException("no"))));
+        assertEquals("no", refusal(LONG, failing(new HostException("no"))));
         assertEquals(
-                "failed while waiting: java.lang.IllegalStateException: no", refusal(new IllegalStateException("no")));
+                "failed while waiting: java.lang.IllegalStateException: no",
+                refusal(LONG, failing(new IllegalStateException("no"))));
     }
 
-    private static String refusal(RuntimeException failure) {
-        return assertThrows(
-                        HostException.class,
-                        () -> Isolated.complete("waiting", LONG, () -> false, () -> {
-                            throw failure;
-                        }))
+    private static Callable<Boolean> failing(RuntimeException failure) {
+        return () -> {
+            throw failure;
+        };
+    }
+
+    private static String refusal(Duration limit, Callable<Boolean> call) {
+        return assertThrows(HostException.class, () -> Isolated.call("waiting", limit, call))
                 .getMessage();
     }
 }
