@@ -19,6 +19,7 @@ final class Handover {
     private enum Outcome {
         OPEN,
         COMMITTED,
+        STAYED,
         GIVEN_UP
     }
 
@@ -192,6 +193,22 @@ final class Handover {
         return outcome.compareAndSet(Outcome.OPEN, Outcome.COMMITTED);
     }
 
+    /**
+     * Decides that the vCPUs go on as they were, because what they stood still for is done, and lets them go; false if the
+     * attempt was given up.
+     */
+    boolean stay() {
+        return goOn(Outcome.STAYED);
+    }
+
+    private boolean goOn(Outcome decision) {
+        boolean first = outcome.compareAndSet(Outcome.OPEN, decision);
+        if (first) {
+            release();
+        }
+        return first;
+    }
+
     /** Wakes the waiting threads. One that is entered too late for this sees the outcome before it parks. */
     void release() {
         released = true;
@@ -202,13 +219,9 @@ final class Handover {
 
     // ---- Whoever wants the machine moved ----
 
-    /** Decides that the vCPUs go on as they were and lets them go; false if it was decided before. */
-    boolean giveUp() {
-        boolean first = outcome.compareAndSet(Outcome.OPEN, Outcome.GIVEN_UP);
-        if (first) {
-            release();
-        }
-        return first;
+    /** Decides that the vCPUs go on as they were, unless it is decided otherwise, and lets them go. */
+    void giveUp() {
+        goOn(Outcome.GIVEN_UP);
     }
 
     /** Whether the guest has stood still for longer than it may, and nothing is decided. */
@@ -234,6 +247,11 @@ final class Handover {
     /** Whether it was decided that the vCPUs go on with the target. */
     boolean committed() {
         return outcome.get() == Outcome.COMMITTED;
+    }
+
+    /** Whether it was decided by {@link #stay}. */
+    boolean stayed() {
+        return outcome.get() == Outcome.STAYED;
     }
 
     /** Whether every vCPU has arrived and none may go on yet. */

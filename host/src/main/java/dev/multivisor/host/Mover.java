@@ -149,9 +149,6 @@ final class Mover {
     private long restore;
     private volatile byte[] moved = {};
 
-    /** Whether that is what was wanted. */
-    private volatile boolean copied;
-
     /**
      * A mover for one attempt.
      *
@@ -171,7 +168,7 @@ final class Mover {
         String problem = await();
         attempt.giveUp();
         urgency.end();
-        if (attempt.committed() || copied) {
+        if (attempt.committed() || copied()) {
             attempt.awaitDeparture(DEPARTURE_NANOS);
             return report("");
         }
@@ -334,11 +331,9 @@ final class Mover {
             save = saved - start;
             if (plan.purpose.stays) {
                 Optional<Runnable> undo = plan.moment.map(moment -> moment.take(state));
-                // The state alone is good even when it comes late.
-                copied = attempt.giveUp() || undo.isEmpty();
-                if (!copied) {
+                if (!attempt.stay()) {
                     reason = late();
-                    undo.get().run();
+                    undo.ifPresent(Runnable::run);
                 }
                 return;
             }
@@ -382,6 +377,11 @@ final class Mover {
         return "the guest would have stood still for longer than " + plan.patience.toNanos() / 1000 + " µs";
     }
 
+    /** Whether it has what it came for without a move. The state alone is good even when it comes late. */
+    private boolean copied() {
+        return attempt.stayed() || plan.purpose.stays && plan.moment.isEmpty() && moved.length > 0;
+    }
+
     /** The state that it moved, as the target takes it, or copied, as the source does; empty if it did not come to that. */
     byte[] moved() {
         return moved;
@@ -421,7 +421,7 @@ final class Mover {
     }
 
     private HandoverReport report(String problem) {
-        HandoverReport.Outcome success = copied ? HandoverReport.Outcome.POSSIBLE : HandoverReport.Outcome.MOVED;
+        HandoverReport.Outcome success = copied() ? HandoverReport.Outcome.POSSIBLE : HandoverReport.Outcome.MOVED;
         return new HandoverReport(
                 plan.from.jar().version(),
                 plan.to.jar().version(),

@@ -213,6 +213,23 @@ class FaultTest {
         }
     }
 
+    /** What is found out by whoever asked may come before or after what the one who carries it out does last. */
+    @Test
+    void eachCaptureOfAGuestThatRunsSucceeds() throws Exception {
+        VirtualMachine machine = VirtualMachine.create(
+                load("1.0"), VirtualMachineTest.settings(2, Map.of("mode", "hot")), VirtualMachineTest.boot());
+        machine.start();
+        try (FileChannel file = FileChannel.open(
+                Files.createTempFile(folder, "memory", ""), StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+            for (int n = 0; n < 200; n++) {
+                Capture capture = machine.capture(new CaptureRequest("" + n, file, Optional.empty(), true));
+                assertTrue(capture.stopped() > 0);
+            }
+        }
+        assertTrue(runs(machine));
+        machine.close();
+    }
+
     private HandoverReport upgradeAgain(VirtualMachine machine) throws IOException {
         return machine.upgrade(
                 load("3.0"), new UpgradeRequest(Map.of(), Duration.ofSeconds(5), Duration.ZERO, Duration.ZERO));
