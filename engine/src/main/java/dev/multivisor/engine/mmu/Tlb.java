@@ -1,6 +1,7 @@
 package dev.multivisor.engine.mmu;
 
 import java.util.Arrays;
+import java.util.function.IntPredicate;
 
 /**
  * One set of translations, for one kind of privilege: direct-mapped, with four words an entry in {@link #tags} so that
@@ -43,6 +44,11 @@ final class Tlb {
 
     private int logged;
 
+    /** Entries made to let writes through without the slow path, some of them more than once; more than fit: any. */
+    private int[] writeLog = NO_LOG;
+
+    private int writes;
+
     /** Whether anything was entered since the last full flush. */
     private boolean used;
 
@@ -54,6 +60,41 @@ final class Tlb {
     /** Whether an entry lets writes through without the slow path. */
     boolean fastWrite(int index) {
         return (tags[index + WRITE] & 0xfff) == 0;
+    }
+
+    /** Lets writes through without the slow path. */
+    void permitFastWrite(int index, long page) {
+        tags[index + WRITE] = page;
+        if (writes < LOG) {
+            writeLog[writes] = index;
+        }
+        writes = Math.min(writes + 1, LOG + 1);
+    }
+
+    /** Has writes take the slow path for those entries that a test, which sees each that does not, is true for. */
+    void dropFastWrites(IntPredicate test) {
+        int found = writes;
+        writes = 0;
+        if (found <= LOG) {
+            for (int n = 0; n < found; n++) {
+                dropFastWrite(writeLog[n], test);
+            }
+        } else {
+            for (int index = 0; index < tags.length; index += 1 << STRIDE_BITS) {
+                dropFastWrite(index, test);
+            }
+        }
+    }
+
+    private void dropFastWrite(int index, IntPredicate test) {
+        if (fastWrite(index)) {
+            long page = tags[index + WRITE];
+            if (test.test(index)) {
+                tags[index + WRITE] = page | SLOW;
+            } else {
+                permitFastWrite(index, page);
+            }
+        }
     }
 
     void invalidate(int index) {
@@ -68,6 +109,7 @@ final class Tlb {
             tags = NONE.clone();
             physical = new long[ENTRIES];
             log = new int[LOG];
+            writeLog = new int[LOG];
         }
     }
 
@@ -81,7 +123,7 @@ final class Tlb {
             if (logged < LOG) {
                 log[logged] = index;
             }
-            logged++;
+            logged = Math.min(logged + 1, LOG + 1);
         }
     }
 
@@ -96,6 +138,7 @@ final class Tlb {
         if (used) {
             Arrays.fill(tags, INVALID);
             logged = 0;
+            writes = 0;
             used = false;
         }
     }

@@ -165,7 +165,11 @@ final class Translations {
             fast = memory.watch.flags(offset) == 0;
             written[filterWord(physical)] |= 1L << (physical >>> 12);
         }
-        set.tags[index + kind] = fast ? page : page | Tlb.SLOW;
+        if (fast && kind == Tlb.WRITE) {
+            set.permitFastWrite(index, page);
+        } else {
+            set.tags[index + kind] = fast ? page : page | Tlb.SLOW;
+        }
     }
 
     private static int filterWord(long physical) {
@@ -348,35 +352,33 @@ final class Translations {
             return false;
         }
         Arrays.fill(written, 0);
-        boolean found = false;
+        // No closure may change a local variable.
+        boolean[] found = {false};
         for (Tlb set : sets) {
-            for (int index = 0; index < set.tags.length; index += 1 << Tlb.STRIDE_BITS) {
-                if (set.fastWrite(index)) {
-                    long physical = set.physical[index >>> Tlb.STRIDE_BITS] & PAGES;
-                    if (physical == physicalPage) {
-                        set.tags[index + Tlb.WRITE] |= Tlb.SLOW;
-                        found = true;
-                    } else {
-                        written[filterWord(physical)] |= 1L << (physical >>> 12);
-                    }
+            set.dropFastWrites(index -> {
+                long physical = set.physical[index >>> Tlb.STRIDE_BITS] & PAGES;
+                if (physical == physicalPage) {
+                    found[0] = true;
+                    return true;
                 }
-            }
+                written[filterWord(physical)] |= 1L << (physical >>> 12);
+                return false;
+            });
         }
-        return found;
+        return found[0];
     }
 
     private void dropWatchedWrites() {
         for (Tlb set : sets) {
-            for (int index = 0; index < set.tags.length; index += 1 << Tlb.STRIDE_BITS) {
-                if (set.fastWrite(index)) {
-                    long physical = set.physical[index >>> Tlb.STRIDE_BITS] & PAGES;
-                    long offset = memory.ramOffset(physical);
-                    if (memory.watch.flags(offset) != 0) {
-                        set.tags[index + Tlb.WRITE] |= Tlb.SLOW;
-                        memory.watch.mayHaveWritten(physical, offset);
-                    }
+            set.dropFastWrites(index -> {
+                long physical = set.physical[index >>> Tlb.STRIDE_BITS] & PAGES;
+                long offset = memory.ramOffset(physical);
+                if (memory.watch.flags(offset) == 0) {
+                    return false;
                 }
-            }
+                memory.watch.mayHaveWritten(physical, offset);
+                return true;
+            });
         }
     }
 }
