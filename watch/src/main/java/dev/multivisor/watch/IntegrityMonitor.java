@@ -16,13 +16,15 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.PriorityBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 
 /**
  * Watches the code, the interrupt table and the system calls' tables of a running guest's Linux kernel, and tells each
  * change of them with the instruction that made it. An example of a user of {@link dev.multivisor.host.PageTracker}: it
  * adds the pages, keeps a copy of them for what was there before, and does no more on the vCPU's thread than noting the
- * write. Everything goes on when the machine moves to another engine.
+ * write, and waiting a moment for whoever tells it: so that one has a processor, the vCPU's. Everything goes on when the
+ * machine moves to another engine.
  *
  * <p>A kernel changes its own code too, for static keys and calls, tracing and probes. It does this through a mapping
  * that nothing else uses, which the writing vCPU's CR3 tells. Such changes are told like others, as
@@ -36,6 +38,9 @@ public final class IntegrityMonitor implements AutoCloseable {
     private static final int PAGE = 4096;
 
     private static final int PRACTICE = 200;
+
+    /** For how long a vCPU that has made a change which is not {@link Alteration#usual} waits until it is told. */
+    private static final long WAIT_NANOS = 500_000;
 
     /**
      * For how long a kernel that is starting is taken to be where it was found: to find it is to read much of it, which takes
@@ -57,7 +62,14 @@ public final class IntegrityMonitor implements AutoCloseable {
 
     /** A write as it is noted; the rest is found out by whoever takes it. */
     private record Note(
-            long number, Moment when, GuestKernel.Range range, long linear, byte[] before, byte[] after, Who who) {
+            long number,
+            Moment when,
+            GuestKernel.Range range,
+            long linear,
+            byte[] before,
+            byte[] after,
+            Who who,
+            Thread writer) {
         boolean usual() {
             return Alteration.usual(range.part(), who.means);
         }
@@ -72,6 +84,12 @@ public final class IntegrityMonitor implements AutoCloseable {
             CAPACITY, Comparator.comparing(Note::usual).thenComparing(Note::number));
 
     private final AtomicLong numbers = new AtomicLong();
+
+    /** The one that was taken last, for {@link #poll} only, and the number of the last one not usual that was told. */
+    private Optional<Note> taken = Optional.empty();
+
+    private volatile long told = -1;
+
     private final AtomicLong lost = new AtomicLong();
 
     /** What watched pages hold, by frame. Guarded by itself. */
@@ -178,7 +196,14 @@ public final class IntegrityMonitor implements AutoCloseable {
             System.arraycopy(bytes, 0, page, from, bytes.length);
         }
         if (!Arrays.equals(before, bytes)) {
-            note(notes, when, address, before, bytes, who(writer));
+            awaitTold(note(notes, when, address, before, bytes, who(writer)), when);
+        }
+    }
+
+    private void awaitTold(long number, Moment when) {
+        long end = when.nanos + WAIT_NANOS;
+        for (long left = WAIT_NANOS; told < number && left > 0; left = end - System.nanoTime()) {
+            LockSupport.parkNanos(this, left);
         }
     }
 
@@ -199,9 +224,10 @@ public final class IntegrityMonitor implements AutoCloseable {
         return kernel.pokes(registers.get("CR3")) ? Alteration.Means.TEXT_POKE : Alteration.Means.CPU;
     }
 
-    /** Notes what of a write is in each of the ranges. */
-    private void note(BlockingQueue<Note> to, Moment when, long address, byte[] before, byte[] after, Who who) {
+    /** Notes what of a write is in each of the ranges; the number of the last one that is worth waiting for, or -1. */
+    private long note(BlockingQueue<Note> to, Moment when, long address, byte[] before, byte[] after, Who who) {
         long start = kernel.linear(address);
+        long last = -1;
         for (GuestKernel.Range range : kernel.ranges()) {
             long from = Math.max(start, range.start());
             long end = Math.min(start + after.length, range.start() + range.size());
@@ -209,23 +235,32 @@ public final class IntegrityMonitor implements AutoCloseable {
                 byte[] old = Arrays.copyOfRange(before, (int) (from - start), (int) (end - start));
                 byte[] now = Arrays.copyOfRange(after, (int) (from - start), (int) (end - start));
                 if (to.size() < CAPACITY) {
-                    to.add(new Note(numbers.getAndIncrement(), when, range, from, old, now, who));
+                    Note note = new Note(
+                            numbers.getAndIncrement(), when, range, from, old, now, who, Thread.currentThread());
+                    to.add(note);
+                    last = note.usual() ? last : note.number;
                 } else {
                     lost.incrementAndGet();
                 }
             }
         }
+        return last;
     }
 
     /**
-     * The next change. They come in the order in which they were noted, but {@link Alteration#usual} ones after the others.
+     * The next change; the one before has been told then. They come in the order in which they were noted, but
+     * {@link Alteration#usual} ones after the others. For one thread.
      *
      * @param timeout how long to wait for one
      * @return empty if none came
      */
     public Optional<Alteration> poll(Duration timeout) throws InterruptedException {
-        return Optional.ofNullable(notes.poll(timeout.toNanos(), TimeUnit.NANOSECONDS))
-                .map(this::described);
+        taken.filter(note -> !note.usual()).ifPresent(note -> {
+            told = note.number;
+            LockSupport.unpark(note.writer);
+        });
+        taken = Optional.ofNullable(notes.poll(timeout.toNanos(), TimeUnit.NANOSECONDS));
+        return taken.map(this::described);
     }
 
     private Alteration described(Note note) {
