@@ -411,7 +411,8 @@ public final class VirtualMachine implements AutoCloseable {
         return execution.runnable(cpu);
     }
 
-    boolean ended() {
+    /** Whether its run has ended. */
+    public boolean ended() {
         Phase now = execution.phase();
         return now == Phase.ENDED || now == Phase.CLOSED;
     }

@@ -80,7 +80,7 @@ final class MachineRoutes {
     }
 
     private static void requireGoingOn(VirtualMachine machine) {
-        if (machine.status().end().isPresent()) {
+        if (machine.ended()) {
             throw new ControlException(ControlException.CONFLICT, "machine " + machine.name() + ": has ended");
         }
     }

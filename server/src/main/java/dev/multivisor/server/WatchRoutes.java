@@ -101,7 +101,7 @@ final class WatchRoutes implements AutoCloseable {
     }
 
     private static void requireRunning(VirtualMachine machine) {
-        if (machine.status().end().isPresent()) {
+        if (machine.ended()) {
             throw new ControlException(ControlException.CONFLICT, "machine " + machine.name() + ": has ended");
         }
     }
@@ -155,7 +155,7 @@ final class WatchRoutes implements AutoCloseable {
                     monitor.kernel() + ", " + monitor.pages() + " pages: " + String.join(", ", monitor.watched())));
             long beat = System.nanoTime();
             while (true) {
-                boolean last = closing.getCount() == 0 || machine.status().end().isPresent();
+                boolean last = closing.getCount() == 0 || machine.ended();
                 Optional<Alteration> change = monitor.poll(last ? Duration.ZERO : WAIT);
                 if (change.isPresent()) {
                     long start = System.nanoTime();

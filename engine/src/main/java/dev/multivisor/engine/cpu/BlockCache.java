@@ -4,6 +4,7 @@ import dev.multivisor.engine.isa.Decoder;
 import dev.multivisor.engine.isa.Instruction;
 import dev.multivisor.engine.mmu.PhysicalMemory;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -18,11 +19,21 @@ final class BlockCache {
     static final int MAX_INSTRUCTIONS = 64;
     static final int MAX_BYTES = MAX_INSTRUCTIONS * Decoder.MAX_LENGTH;
 
+    private static final int RECENT = 256;
+
     /** Blocks of one page by the 64-byte granule that they start in. */
     private static final class Page {
+        /** Stands for none. */
+        static final Page NONE = new Page(-1);
+
+        final long frame;
         final Block[] granules = new Block[64];
         final List<Block> straddling = new ArrayList<>();
         int blocks;
+
+        Page(long frame) {
+            this.frame = frame;
+        }
     }
 
     private record Write(long physical, int size) {}
@@ -31,6 +42,9 @@ final class BlockCache {
     private final CodePages pages;
     private final PhysicalMemory memory;
     private final Map<Long, Page> frames = new HashMap<>();
+
+    /** Those that were looked for last, by the last bits of the frame: each switch to another process looks for many. */
+    private final Page[] recent = new Page[RECENT];
 
     /** Made when it is needed first: a handover builds a machine while the guest stands still. */
     private Decoder decoder;
@@ -52,6 +66,7 @@ final class BlockCache {
         this.knownHeat = knownHeat;
         this.pages = pages;
         memory = cpu.mmu.memory();
+        Arrays.fill(recent, Page.NONE);
         pages.add(this);
     }
 
@@ -86,7 +101,7 @@ final class BlockCache {
     /** The block at an address, decoded if need be. RIP is its address. */
     Block at(long linear, long physical) {
         int codeSize = cpu.codeSize;
-        Page page = frames.get(physical >>> 12);
+        Page page = known(physical >>> 12);
         if (page != null) {
             for (Block b = page.granules[(int) physical >>> 6 & 63]; b != null; b = b.chain) {
                 if (b.physical == physical && b.codeSize == codeSize) {
@@ -95,6 +110,20 @@ final class BlockCache {
             }
         }
         return decode(linear, physical, codeSize);
+    }
+
+    /** The page that holds blocks, or null. */
+    private Page known(long frame) {
+        int slot = (int) frame & RECENT - 1;
+        Page page = recent[slot];
+        if (page.frame == frame) {
+            return page;
+        }
+        page = frames.get(frame);
+        if (page != null) {
+            recent[slot] = page;
+        }
+        return page;
     }
 
     private Block decode(long linear, long physical, int codeSize) {
@@ -231,9 +260,9 @@ final class BlockCache {
 
     /** The page, watched, with one block more, which the caller adds: so it cannot be found empty in between. */
     private Page page(long frame) {
-        Page page = frames.get(frame);
+        Page page = known(frame);
         if (page == null) {
-            page = new Page();
+            page = new Page(frame);
             page.blocks++;
             frames.put(frame, page);
             pages.acquire(cpu, frame);
@@ -246,7 +275,7 @@ final class BlockCache {
     /** Drops the blocks that overlap some bytes of a page. */
     private void drop(long physical, int size) {
         long frame = physical >>> 12;
-        Page page = frames.get(frame);
+        Page page = known(frame);
         if (page == null) {
             return;
         }
@@ -283,7 +312,7 @@ final class BlockCache {
                 page.straddling.remove(n);
                 page.blocks--;
                 long other = b.physical >>> 12 == frame ? b.second >>> 12 : b.physical >>> 12;
-                Page otherPage = frames.get(other);
+                Page otherPage = known(other);
                 if (other != frame && otherPage != null) {
                     otherPage.straddling.remove(b);
                     otherPage.blocks--;
@@ -296,6 +325,7 @@ final class BlockCache {
     private void releaseIfEmpty(long frame, Page page) {
         if (page.blocks == 0) {
             frames.remove(frame);
+            recent[(int) frame & RECENT - 1] = Page.NONE;
             pages.release(frame);
         }
     }
@@ -313,6 +343,7 @@ final class BlockCache {
             pages.release(frame);
         });
         frames.clear();
+        Arrays.fill(recent, Page.NONE);
         instructions = 0;
     }
 }
