@@ -32,7 +32,9 @@ final class GuestsBench {
         LoadedEngine engine = LoadedEngine.load(EngineJar.read(Path.of(arguments[0])));
         Image image = Images.open(Images.defaultCache()).find(arguments[1]).orElseThrow();
         byte[] kernel = Files.readAllBytes(image.kernel());
-        byte[] initramfs = new Initramfs(image).script(SCRIPT.getBytes(StandardCharsets.UTF_8)).toByteArray();
+        byte[] initramfs = new Initramfs(image)
+                .script(SCRIPT.getBytes(StandardCharsets.UTF_8))
+                .toByteArray();
         List<VirtualMachine> machines = new ArrayList<>();
         System.out.println("| guest | boot, s | regions asked for | resident, MiB | Pss, MiB |");
         System.out.println("| --- | --- | --- | --- | --- |");
@@ -57,13 +59,18 @@ final class GuestsBench {
         VirtualMachine machine = VirtualMachine.create(
                 engine,
                 new VirtualMachine.Settings(
-                        "bench", MEMORY, new MachineSpec(1, "x86-64-v2", Map.of()), console, new StreamConsole(List.of())),
+                        "bench",
+                        MEMORY,
+                        new MachineSpec(1, "x86-64-v2", Map.of()),
+                        console,
+                        new StreamConsole(List.of())),
                 new Boot(
                         new Boot.Image("vmlinuz", MemorySegment.ofArray(kernel)),
                         List.of(new Boot.Image("initramfs", MemorySegment.ofArray(initramfs))),
                         "console=ttyS0"));
         machine.start();
-        for (long end = System.nanoTime() + PATIENCE_NANOS; !shown.toString(StandardCharsets.UTF_8).contains(UP); ) {
+        for (long end = System.nanoTime() + PATIENCE_NANOS;
+                !shown.toString(StandardCharsets.UTF_8).contains(UP); ) {
             if (System.nanoTime() > end || machine.ended()) {
                 throw new IllegalStateException("the guest does not start: " + shown.toString(StandardCharsets.UTF_8));
             }
