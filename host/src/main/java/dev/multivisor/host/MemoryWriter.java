@@ -31,7 +31,7 @@ final class MemoryWriter implements KeptPages.Sink {
     /** Guarded by itself. */
     private final BitSet written = new BitSet();
 
-    /** The pages that may be other than those of the base; empty for all. Set while the guest stands still. */
+    /** The pages that may be other than those of the base; empty for all. */
     private volatile Optional<BitSet> changed = Optional.empty();
 
     /**
