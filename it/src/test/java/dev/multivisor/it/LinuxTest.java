@@ -62,7 +62,8 @@ class LinuxTest {
 
     @Test
     void linux61OnTwoProcessorsPanics() throws Exception {
-        Launcher.Result result = script("debian-12", 2, "echo c > /proc/sysrq-trigger");
+        // A kernel that panics loses what its terminal has not sent yet; stty waits for that.
+        Launcher.Result result = script("debian-12", 2, "stty -echo\necho c > /proc/sysrq-trigger");
         assertEquals(64, result.status(), result::toString);
         assertOneLine("Kernel panic - not syncing: sysrq triggered crash", result);
         check(result, 2);
@@ -137,7 +138,8 @@ class LinuxTest {
                         .lines()
                         .filter(line -> TROUBLE.matcher(line).find() && !Harmless.says(line))
                         .map(line -> line + "\n")
-                        .reduce("", String::concat));
+                        .reduce("", String::concat),
+                result::toString);
     }
 
     private static String line(Launcher.Result result, String start) {
