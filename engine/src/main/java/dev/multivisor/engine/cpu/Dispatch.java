@@ -1,6 +1,8 @@
 package dev.multivisor.engine.cpu;
 
 import dev.multivisor.engine.cpu.fpu.FpuInstructions;
+import dev.multivisor.engine.cpu.sse.QuickArithmetic;
+import dev.multivisor.engine.cpu.sse.Scalar;
 import dev.multivisor.engine.cpu.sse.SseInstructions;
 import dev.multivisor.engine.isa.Form;
 import dev.multivisor.engine.isa.Form.Attribute;
@@ -37,11 +39,14 @@ public final class Dispatch {
             new byte[InstructionTable.STANDARD.forms().size()];
 
     static {
-        // A call of a class that is not there yet would make HotSpot give up the interpreter's loop, and compile it
-        // again.
+        // A call of a class that is not there yet would make HotSpot give up the interpreter's loop, or a region's
+        // code,
+        // and compile it again.
         try {
             MethodHandles.lookup().ensureInitialized(FpuInstructions.class);
             MethodHandles.lookup().ensureInitialized(SseInstructions.class);
+            MethodHandles.lookup().ensureInitialized(QuickArithmetic.class);
+            MethodHandles.lookup().ensureInitialized(Scalar.class);
         } catch (IllegalAccessException e) {
             throw new AssertionError(e);
         }

@@ -145,7 +145,8 @@ final class Code {
     /** Loads one as a long. */
     void loadXmm(int half) {
         if (isDouble[half]) {
-            b.dload(xmm[half]).invokestatic(DOUBLE, "doubleToRawLongBits", type(CD_long, CD_double));
+            b.dload(xmm[half]);
+            fromDouble();
         } else {
             b.lload(xmm[half]);
         }
@@ -173,6 +174,11 @@ final class Code {
     /** The long on the stack becomes the double with the same bits. */
     void toDouble() {
         b.invokestatic(DOUBLE, "longBitsToDouble", type(CD_double, CD_long));
+    }
+
+    /** The double on the stack becomes the long with the same bits. */
+    void fromDouble() {
+        b.invokestatic(DOUBLE, "doubleToRawLongBits", type(CD_long, CD_double));
     }
 
     boolean isDouble(int half) {

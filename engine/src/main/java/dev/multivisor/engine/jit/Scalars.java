@@ -1,6 +1,5 @@
 package dev.multivisor.engine.jit;
 
-import static java.lang.constant.ConstantDescs.CD_boolean;
 import static java.lang.constant.ConstantDescs.CD_int;
 import static java.lang.constant.ConstantDescs.CD_long;
 
@@ -11,7 +10,7 @@ import dev.multivisor.engine.isa.Operand.Kind;
 import java.lang.classfile.CodeBuilder;
 import java.lang.constant.ClassDesc;
 
-/** Comparisons and conversions of one floating-point number, in line. The exceptions are the interpreter's, exactly. */
+/** Comparisons and conversions of one floating-point number, in line; those that are not quick are the interpreter's. */
 final class Scalars {
     private static final ClassDesc SCALAR = Code.desc(Scalar.class);
     private static final long LOW = 0xffffffffL;
@@ -57,10 +56,10 @@ final class Scalars {
         };
     }
 
-    /** Both operands on the stack; singles zero-extended. */
+    /** Both operands on the stack, the place noted; singles zero-extended. */
     private void operands(Instruction i, int size, Place place) {
         vectors.scalar(i, size, place);
-        b.aload(code.cpu);
+        code.at(place);
         vectors.get(vectors.low(i.a));
         code.zeroExtend(size).load(code.x).zeroExtend(size);
     }
@@ -68,11 +67,8 @@ final class Scalars {
     private void compare(Instruction i, Place place) {
         boolean wide = isDouble(i.op);
         operands(i, wide ? 8 : 4, place);
-        b.loadConstant(i.op == Op.COMISD || i.op == Op.COMISS ? 1 : 0);
-        b.invokestatic(
-                SCALAR, wide ? "relation64" : "relation32", Code.type(CD_long, Code.CPU, CD_long, CD_long, CD_boolean));
+        b.invokestatic(SCALAR, wide ? "relation64" : "relation32", Code.type(CD_long, CD_long, CD_long));
         b.lstore(code.z);
-        vectors.commit(place);
         if (!place.flagsDead()) {
             b.lload(code.z)
                     .invokestatic(SCALAR, "flagResult", Code.type(CD_long, CD_long))
@@ -90,24 +86,22 @@ final class Scalars {
         switch (i.op) {
             case CMPSD, CMPSS -> {
                 b.loadConstant((int) i.immediate);
-                b.invokestatic(SCALAR, "compared" + size * 8, Code.type(CD_long, Code.CPU, CD_long, CD_long, CD_int));
+                b.invokestatic(SCALAR, "compared" + size * 8, Code.type(CD_long, CD_long, CD_long, CD_int));
             }
-            case MINSD, MINSS ->
-                b.invokestatic(SCALAR, "min" + size * 8, Code.type(CD_long, Code.CPU, CD_long, CD_long));
-            default -> b.invokestatic(SCALAR, "max" + size * 8, Code.type(CD_long, Code.CPU, CD_long, CD_long));
+            case MINSD, MINSS -> b.invokestatic(SCALAR, "min" + size * 8, Code.type(CD_long, CD_long, CD_long));
+            default -> b.invokestatic(SCALAR, "max" + size * 8, Code.type(CD_long, CD_long, CD_long));
         }
         b.lstore(code.value);
-        vectors.commit(place);
         vectors.writeScalar(i.a, size);
     }
 
     private void fromInteger(Instruction i, Place place) {
         boolean wide = i.op == Op.CVTSI2SD;
+        code.at(place);
         b.aload(code.cpu).lload(code.gpr[i.b.register()]);
         code.signExtend(i.b.size());
         b.invokestatic(SCALAR, wide ? "fromInteger64" : "fromInteger32", Code.type(CD_long, Code.CPU, CD_long));
         b.lstore(code.value);
-        vectors.commit(place);
         vectors.writeScalar(i.a, wide ? 8 : 4);
     }
 
@@ -115,30 +109,27 @@ final class Scalars {
         boolean wide = isDouble(i.op);
         boolean truncates = i.op == Op.CVTTSD2SI || i.op == Op.CVTTSS2SI;
         vectors.scalar(i, wide ? 8 : 4, place);
-        if (!wide) {
-            b.aload(code.cpu).lload(code.x);
-            code.zeroExtend(4);
-            b.invokestatic(SCALAR, "wide", Code.type(CD_long, Code.CPU, CD_long))
-                    .lstore(code.x);
-        }
+        code.at(place);
         b.aload(code.cpu).lload(code.x);
+        if (!wide) {
+            b.invokestatic(SCALAR, "wide", Code.type(CD_long, CD_long));
+        }
         String function = (truncates ? "truncated" : "rounded") + i.a.size() * 8;
-        b.invokestatic(SCALAR, function, Code.type(CD_long, Code.CPU, CD_long)).lstore(code.value);
-        vectors.commit(place);
-        b.lload(code.value).lstore(code.gpr[i.a.register()]);
+        b.invokestatic(SCALAR, function, Code.type(CD_long, Code.CPU, CD_long)).lstore(code.gpr[i.a.register()]);
     }
 
     /** Between precisions. */
     private void convert(Instruction i, Place place) {
         boolean narrow = i.op == Op.CVTSD2SS;
         vectors.scalar(i, narrow ? 8 : 4, place);
-        b.aload(code.cpu).lload(code.x);
-        if (!narrow) {
-            b.loadConstant(LOW).land();
+        code.at(place);
+        if (narrow) {
+            b.aload(code.cpu).lload(code.x);
+            b.invokestatic(SCALAR, "toSingle", Code.type(CD_long, Code.CPU, CD_long));
+        } else {
+            b.lload(code.x).invokestatic(SCALAR, "toDouble", Code.type(CD_long, CD_long));
         }
-        b.invokestatic(SCALAR, narrow ? "toSingle" : "toDouble", Code.type(CD_long, Code.CPU, CD_long));
         b.lstore(code.value);
-        vectors.commit(place);
         vectors.writeScalar(i.a, narrow ? 4 : 8);
     }
 }

@@ -1,15 +1,14 @@
 package dev.multivisor.engine.jit;
 
 import static java.lang.constant.ConstantDescs.CD_double;
+import static java.lang.constant.ConstantDescs.CD_float;
 import static java.lang.constant.ConstantDescs.CD_int;
 import static java.lang.constant.ConstantDescs.CD_long;
-import static java.lang.constant.ConstantDescs.CD_void;
 
 import dev.multivisor.engine.cpu.Cpu;
 import dev.multivisor.engine.cpu.CpuFault;
-import dev.multivisor.engine.cpu.sse.FloatArithmetic;
 import dev.multivisor.engine.cpu.sse.Lanes;
-import dev.multivisor.engine.cpu.sse.Mxcsr;
+import dev.multivisor.engine.cpu.sse.QuickArithmetic;
 import dev.multivisor.engine.isa.Form;
 import dev.multivisor.engine.isa.Instruction;
 import dev.multivisor.engine.isa.Op;
@@ -21,12 +20,12 @@ import java.lang.constant.ClassDesc;
 
 /**
  * Frequent SSE instructions in line, on XMM registers as pairs of longs in locals: moves, arithmetic on lanes of a
- * long, and floating-point arithmetic by the functions that the interpreter has. All others go to their handlers.
+ * long, and quick floating-point arithmetic. All others go to their handlers.
  * Whether SSE may be used is looked at when the region is entered; nothing in a region changes it.
  */
 final class Vectors {
-    private static final ClassDesc LANES = Code.desc(Lanes.class), FLOATS = Code.desc(FloatArithmetic.class);
-    private static final ClassDesc MXCSR = Code.desc(Mxcsr.class), FAULT = Code.desc(CpuFault.class);
+    private static final ClassDesc LANES = Code.desc(Lanes.class), QUICK = Code.desc(QuickArithmetic.class);
+    private static final ClassDesc FLOAT = Code.desc(Float.class), FAULT = Code.desc(CpuFault.class);
     private static final long LOW = 0xffffffffL;
 
     private final Code code;
@@ -117,14 +116,14 @@ final class Vectors {
         };
     }
 
-    /** The function of {@link FloatArithmetic} for each element, without its width. */
+    /** The function of {@link QuickArithmetic} for each element. */
     private static String floating(Instruction i) {
         return switch (i.op) {
-            case ADDSD, ADDSS, ADDPD -> "add";
-            case SUBSD, SUBSS, SUBPD -> "subtract";
-            case MULSD, MULSS, MULPD -> "multiply";
-            case DIVSD, DIVSS, DIVPD -> "divide";
-            case SQRTSD, SQRTSS, SQRTPD -> "squareRoot";
+            case ADDSD, ADDSS, ADDPD, ADDPS -> "add";
+            case SUBSD, SUBSS, SUBPD, SUBPS -> "subtract";
+            case MULSD, MULSS, MULPD, MULPS -> "multiply";
+            case DIVSD, DIVSS, DIVPD, DIVPS -> "divide";
+            case SQRTSD, SQRTSS, SQRTPD, SQRTPS -> "squareRoot";
             default -> null;
         };
     }
@@ -403,46 +402,51 @@ final class Vectors {
 
     private void arithmetic(Instruction i, Place place) {
         String function = floating(i);
-        boolean root = function.equals("squareRoot");
         switch (i.op) {
+            case ADDSD, SUBSD, MULSD, DIVSD, SQRTSD -> scalarDouble(i, function, place);
+            case ADDSS, SUBSS, MULSS, DIVSS, SQRTSS -> {
+                scalar(i, 4, place);
+                code.at(place);
+                single(function, low(i.a), code.x, 0);
+                b.lstore(code.value);
+                writeScalar(i.a, 4);
+            }
             case ADDPD, SUBPD, MULPD, DIVPD, SQRTPD -> {
                 source(i, place);
-                result64(function, root, low(i.a), code.x);
-                b.lstore(code.x);
-                result64(function, root, high(i.a), code.y);
-                b.lstore(code.y);
-                commit(place);
+                code.at(place);
+                packedDouble(function, low(i.a), code.x);
+                packedDouble(function, high(i.a), code.y);
                 setPair(i.a);
             }
-            case ADDSD, SUBSD, MULSD, DIVSD, SQRTSD -> {
-                scalarDouble(i, function, root, place);
-            }
             default -> {
-                scalar(i, 4, place);
-                b.aload(code.cpu);
-                if (!root) {
-                    get(low(i.a)).l2i();
-                }
-                b.lload(code.x).l2i();
-                b.invokestatic(
-                        FLOATS,
-                        function + "32",
-                        root ? Code.type(CD_int, Code.CPU, CD_int) : Code.type(CD_int, Code.CPU, CD_int, CD_int));
-                b.i2l().lstore(code.value);
-                commit(place);
-                writeScalar(i.a, 4);
+                source(i, place);
+                code.at(place);
+                packedSingle(function, low(i.a), code.x);
+                packedSingle(function, high(i.a), code.y);
+                setPair(i.a);
             }
         }
     }
 
-    private void scalarDouble(Instruction i, String function, boolean root, Place place) {
+    private static boolean isRoot(String function) {
+        return function.equals("squareRoot");
+    }
+
+    private void quick(String function, ClassDesc type) {
+        b.invokestatic(
+                QUICK,
+                function,
+                isRoot(function) ? Code.type(type, Code.CPU, type) : Code.type(type, Code.CPU, type, type));
+    }
+
+    private void scalarDouble(Instruction i, String function, Place place) {
         boolean inMemory = i.b.kind() == Kind.MEMORY;
         if (inMemory) {
             load(i, 8, place);
         }
         code.at(place);
         b.aload(code.cpu);
-        if (!root) {
+        if (!isRoot(function)) {
             code.loadDouble(low(i.a));
         }
         if (inMemory) {
@@ -451,13 +455,49 @@ final class Vectors {
         } else {
             code.loadDouble(low(i.b));
         }
-        b.invokestatic(
-                FLOATS,
-                function,
-                root
-                        ? Code.type(CD_double, Code.CPU, CD_double)
-                        : Code.type(CD_double, Code.CPU, CD_double, CD_double));
+        quick(function, CD_double);
         code.storeDouble(low(i.a));
+    }
+
+    /** What a function makes of half a register and a local, to the local. */
+    private void packedDouble(String function, int half, int local) {
+        b.aload(code.cpu);
+        if (!isRoot(function)) {
+            get(half);
+            code.toDouble();
+        }
+        b.lload(local);
+        code.toDouble();
+        quick(function, CD_double);
+        code.fromDouble();
+        b.lstore(local);
+    }
+
+    private void packedSingle(String function, int half, int local) {
+        single(function, half, local, 0);
+        b.loadConstant(LOW).land();
+        single(function, half, local, 32);
+        b.bipush(32).lshl().lor().lstore(local);
+    }
+
+    /** What a function makes of the singles that begin at a bit of half a register and of a local, as a long. */
+    private void single(String function, int half, int local, int bit) {
+        b.aload(code.cpu);
+        if (!isRoot(function)) {
+            get(half);
+            toSingle(bit);
+        }
+        b.lload(local);
+        toSingle(bit);
+        quick(function, CD_float);
+        b.invokestatic(FLOAT, "floatToRawIntBits", Code.type(CD_int, CD_float)).i2l();
+    }
+
+    private void toSingle(int bit) {
+        if (bit != 0) {
+            b.bipush(bit).lushr();
+        }
+        b.l2i().invokestatic(FLOAT, "intBitsToFloat", Code.type(CD_float, CD_int));
     }
 
     /** The second operand's lowest element, to {@link Code#x}. */
@@ -468,22 +508,5 @@ final class Vectors {
             load(i, size, place);
             b.lload(code.value).lstore(code.x);
         }
-    }
-
-    private void result64(String function, boolean root, int target, int source) {
-        b.aload(code.cpu);
-        if (!root) {
-            get(target);
-        }
-        b.lload(source);
-        b.invokestatic(
-                FLOATS,
-                function + "64",
-                root ? Code.type(CD_long, Code.CPU, CD_long) : Code.type(CD_long, Code.CPU, CD_long, CD_long));
-    }
-
-    void commit(Place place) {
-        code.at(place);
-        b.aload(code.cpu).invokestatic(MXCSR, "commit", Code.type(CD_void, Code.CPU));
     }
 }

@@ -17,9 +17,6 @@ public final class FloatArithmetic {
     private static final long EXPONENT64 = 0x7ffL << 52;
     private static final int EXPONENT32 = 0xff << 23;
 
-    /** Twice the least normal number; and what is large enough for rounding errors to be doubles themselves. */
-    private static final double LEAST = 0x1p-1021, SMALL = 0x1p-900;
-
     private FloatArithmetic() {}
 
     // ---- Instructions ----
@@ -191,7 +188,7 @@ public final class FloatArithmetic {
     }
 
     /** Knuth's: what x + y lost when it was rounded to z. */
-    private static double sumError(double x, double y, double z) {
+    static double sumError(double x, double y, double z) {
         double part = z - x;
         return x - (z - part) + (y - part);
     }
@@ -253,110 +250,6 @@ public final class FloatArithmetic {
             }
         }
         return SoftFloat.squareRoot(cpu, a, SoftFloat.DOUBLE);
-    }
-
-    // ---- Scalar double precision, for compiled code: small methods, so that HotSpot puts them in line ----
-
-    /** ADDSD. Sets MXCSR, and raises what is not masked. */
-    public static double add(Cpu cpu, double x, double y) {
-        double z = x + y;
-        return exact(sumError(x, y, z), z) ? z : inexactAdd(cpu, x, y, z);
-    }
-
-    /** SUBSD, as {@link #add}. */
-    public static double subtract(Cpu cpu, double x, double y) {
-        double z = x - y;
-        return exact(sumError(x, -y, z), z) ? z : inexactSubtract(cpu, x, y, z);
-    }
-
-    /** MULSD, as {@link #add}. */
-    public static double multiply(Cpu cpu, double x, double y) {
-        double z = x * y;
-        return exactProduct(x, y, z) ? z : inexactMultiply(cpu, x, y, z);
-    }
-
-    /** DIVSD, as {@link #add}. */
-    public static double divide(Cpu cpu, double x, double y) {
-        double z = x / y;
-        return exactQuotient(x, y, z) ? z : inexactDivide(cpu, x, y, z);
-    }
-
-    /** SQRTSD, as {@link #add}. */
-    public static double squareRoot(Cpu cpu, double x) {
-        double z = Math.sqrt(x);
-        return exact(Math.fma(z, z, -x), x) ? z : inexactSquareRoot(cpu, x, z);
-    }
-
-    /**
-     * Whether there was nothing to round, so that no flag is set in any mode. What is not finite has no error of zero, and
-     * a denormal operand of a sum leaves one in a result that is not small.
-     *
-     * @param size of a value that is so large that its rounding errors are doubles
-     */
-    private static boolean exact(double error, double size) {
-        return error == 0 && Math.abs(size) > SMALL;
-    }
-
-    private static boolean exactProduct(double x, double y, double z) {
-        return exact(Math.fma(x, y, -z), z) && normal(x) && normal(y);
-    }
-
-    private static boolean exactQuotient(double x, double y, double z) {
-        return exact(Math.fma(z, y, -x), x) && Math.abs(z) > SMALL && normal(y);
-    }
-
-    /** Whether rounding it changed nothing that was not so before. */
-    private static boolean rounded(Cpu cpu, double x, double y, double z) {
-        return Mxcsr.precise(cpu) && normal(x) && normal(y) && Math.abs(z) > LEAST && Math.abs(z) <= Double.MAX_VALUE;
-    }
-
-    private static boolean normal(double x) {
-        return Math.abs(x) >= Double.MIN_NORMAL;
-    }
-
-    private static double inexactAdd(Cpu cpu, double x, double y, double z) {
-        return rounded(cpu, x, y, z) ? z : carefulAdd(cpu, x, y);
-    }
-
-    private static double carefulAdd(Cpu cpu, double x, double y) {
-        return committed(cpu, add64(cpu, Double.doubleToRawLongBits(x), Double.doubleToRawLongBits(y)));
-    }
-
-    private static double inexactSubtract(Cpu cpu, double x, double y, double z) {
-        return rounded(cpu, x, y, z) ? z : carefulSubtract(cpu, x, y);
-    }
-
-    private static double carefulSubtract(Cpu cpu, double x, double y) {
-        return committed(cpu, subtract64(cpu, Double.doubleToRawLongBits(x), Double.doubleToRawLongBits(y)));
-    }
-
-    private static double inexactMultiply(Cpu cpu, double x, double y, double z) {
-        return rounded(cpu, x, y, z) ? z : carefulMultiply(cpu, x, y);
-    }
-
-    private static double carefulMultiply(Cpu cpu, double x, double y) {
-        return committed(cpu, multiply64(cpu, Double.doubleToRawLongBits(x), Double.doubleToRawLongBits(y)));
-    }
-
-    private static double inexactDivide(Cpu cpu, double x, double y, double z) {
-        return rounded(cpu, x, y, z) ? z : carefulDivide(cpu, x, y);
-    }
-
-    private static double carefulDivide(Cpu cpu, double x, double y) {
-        return committed(cpu, divide64(cpu, Double.doubleToRawLongBits(x), Double.doubleToRawLongBits(y)));
-    }
-
-    private static double inexactSquareRoot(Cpu cpu, double x, double z) {
-        return rounded(cpu, x, x, z) ? z : carefulSquareRoot(cpu, x);
-    }
-
-    private static double carefulSquareRoot(Cpu cpu, double x) {
-        return committed(cpu, squareRoot64(cpu, Double.doubleToRawLongBits(x)));
-    }
-
-    private static double committed(Cpu cpu, long result) {
-        Mxcsr.commit(cpu);
-        return Double.longBitsToDouble(result);
     }
 
     // ---- Single precision; products are exact in double precision ----

@@ -78,17 +78,21 @@ final class FloatComparisons {
         return low & 0xffffffffL | compared(cpu, a >>> 32, b >>> 32, predicate, SINGLE) << 32;
     }
 
-    /** All ones if the predicate holds: EQ, LT, LE, UNORD, and with 4 added their negations. */
+    /** All ones if the predicate holds. */
     static long compared(Cpu cpu, long a, long b, int predicate, int f) {
         int kind = predicate & 3;
-        int relation = SoftFloat.relation(cpu, a, b, kind == 1 || kind == 2, f);
-        boolean holds = switch (kind) {
+        return holds(SoftFloat.relation(cpu, a, b, kind == 1 || kind == 2, f), predicate) ? -1 : 0;
+    }
+
+    /** Whether a predicate holds for a relation: EQ, LT, LE, UNORD, and with 4 added their negations. */
+    static boolean holds(int relation, int predicate) {
+        boolean holds = switch (predicate & 3) {
             case 0 -> relation == SoftFloat.EQUAL;
             case 1 -> relation == SoftFloat.LESS;
             case 2 -> relation == SoftFloat.LESS || relation == SoftFloat.EQUAL;
             default -> relation == SoftFloat.UNORDERED;
         };
-        return holds == ((predicate & 4) == 0) ? -1 : 0;
+        return holds == ((predicate & 4) == 0);
     }
 
     // ---- MINxx, MAXxx ----

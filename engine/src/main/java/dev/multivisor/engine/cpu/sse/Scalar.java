@@ -1,13 +1,12 @@
 package dev.multivisor.engine.cpu.sse;
 
-import static dev.multivisor.engine.cpu.sse.SoftFloat.DOUBLE;
-import static dev.multivisor.engine.cpu.sse.SoftFloat.SINGLE;
-
 import dev.multivisor.engine.cpu.Cpu;
+import dev.multivisor.engine.cpu.Leave;
 
 /**
- * Comparisons and conversions of one number for compiled code: what is ordinary by the host's instructions, the rest by
- * what the interpreter has. Singles are zero-extended. Exceptions are noted in the {@link Cpu}, not raised.
+ * Comparisons and conversions of one number, for compiled code, which leaves what is not quick to the interpreter, as with
+ * {@link QuickArithmetic}: where an operand is neither a normal number nor zero, or where precision is lost for the first
+ * time. Singles are zero-extended.
  */
 public final class Scalar {
     /** The two top carries of {@link Cpu#flagAux}: CF without OF. */
@@ -16,88 +15,104 @@ public final class Scalar {
     /** PE, and its mask: a result that is not exact changes nothing any more. */
     private static final int PRECISION = Mxcsr.PE | Mxcsr.PE << Mxcsr.MASKS;
 
+    private static final long LOW = 0xffffffffL;
+
     private Scalar() {}
 
     // ---- Comparisons ----
 
-    /** One of {@link SoftFloat}'s relations. */
-    public static long relation64(Cpu cpu, long a, long b, boolean quietInvalid) {
-        if (FloatArithmetic.plain64(a) && FloatArithmetic.plain64(b)) {
-            return relation(Double.longBitsToDouble(a), Double.longBitsToDouble(b));
-        }
-        return SoftFloat.relation(cpu, a, b, quietInvalid, DOUBLE);
+    /** One of {@link SoftFloat}'s relations, but for unordered. */
+    public static long relation64(long a, long b) {
+        return relation(Double.longBitsToDouble(a), Double.longBitsToDouble(b));
     }
 
-    /** One of {@link SoftFloat}'s relations. */
-    public static long relation32(Cpu cpu, long a, long b, boolean quietInvalid) {
-        if (FloatArithmetic.plain32((int) a) && FloatArithmetic.plain32((int) b)) {
-            return relation(Float.intBitsToFloat((int) a), Float.intBitsToFloat((int) b));
-        }
-        return SoftFloat.relation(cpu, a, b, quietInvalid, SINGLE);
+    /** One of {@link SoftFloat}'s relations, but for unordered. */
+    public static long relation32(long a, long b) {
+        return relation(Float.intBitsToFloat((int) a), Float.intBitsToFloat((int) b));
     }
 
     private static long relation(double x, double y) {
+        return plain(x) && plain(y) ? ordered(x, y) : left();
+    }
+
+    private static long relation(float x, float y) {
+        return plain(x) && plain(y) ? ordered(x, y) : left();
+    }
+
+    private static long ordered(double x, double y) {
         return x < y ? SoftFloat.LESS : x > y ? SoftFloat.GREATER : SoftFloat.EQUAL;
     }
 
-    /** {@link Cpu#flagResult} after UCOMISD and its kin: zero if equal or unordered. */
+    private static boolean plain(double x) {
+        return Math.abs(x) >= Double.MIN_NORMAL || x == 0;
+    }
+
+    private static boolean plain(float x) {
+        return Math.abs(x) >= Float.MIN_NORMAL || x == 0;
+    }
+
+    private static long left() {
+        throw Leave.NOW;
+    }
+
+    /** {@link Cpu#flagResult} after UCOMISD and its kin: zero if equal. */
     public static long flagResult(long relation) {
         return relation + 1 >> 1 & 1;
     }
 
-    /** {@link Cpu#flagAux} after UCOMISD and its kin: CF if less or unordered, PF only if unordered. */
+    /** {@link Cpu#flagAux} after UCOMISD and its kin: CF if less. */
     public static long flagAux(long relation) {
         return (relation & 1) != 0 ? CARRY : relation == SoftFloat.EQUAL ? 1 << 8 : 0;
     }
 
     /** CMPSD. */
-    public static long compared64(Cpu cpu, long a, long b, int predicate) {
-        return FloatComparisons.compared(cpu, a, b, predicate, DOUBLE);
+    public static long compared64(long a, long b, int predicate) {
+        return FloatComparisons.holds((int) relation64(a, b), predicate) ? -1 : 0;
     }
 
     /** CMPSS. */
-    public static long compared32(Cpu cpu, long a, long b, int predicate) {
-        return FloatComparisons.compared(cpu, a, b, predicate, SINGLE);
+    public static long compared32(long a, long b, int predicate) {
+        return FloatComparisons.holds((int) relation32(a, b), predicate) ? LOW : 0;
     }
 
-    /** MINSD. */
-    public static long min64(Cpu cpu, long a, long b) {
-        return SoftFloat.min(cpu, a, b, DOUBLE);
+    /** MINSD: the second where none is less. */
+    public static long min64(long a, long b) {
+        return relation64(a, b) == SoftFloat.LESS ? a : b;
     }
 
     /** MINSS. */
-    public static long min32(Cpu cpu, long a, long b) {
-        return SoftFloat.min(cpu, a, b, SINGLE);
+    public static long min32(long a, long b) {
+        return relation32(a, b) == SoftFloat.LESS ? a : b;
     }
 
     /** MAXSD. */
-    public static long max64(Cpu cpu, long a, long b) {
-        return SoftFloat.max(cpu, a, b, DOUBLE);
+    public static long max64(long a, long b) {
+        return relation64(a, b) == SoftFloat.GREATER ? a : b;
     }
 
     /** MAXSS. */
-    public static long max32(Cpu cpu, long a, long b) {
-        return SoftFloat.max(cpu, a, b, SINGLE);
+    public static long max32(long a, long b) {
+        return relation32(a, b) == SoftFloat.GREATER ? a : b;
     }
 
     // ---- Conversions ----
 
     /** CVTSI2SD. */
     public static long fromInteger64(Cpu cpu, long value) {
-        return Conversions.doubleOf(cpu, value);
+        return Math.abs(value) >>> 53 == 0 || Mxcsr.precise(cpu) ? Double.doubleToRawLongBits(value) : left();
     }
 
     /** CVTSI2SS. */
     public static long fromInteger32(Cpu cpu, long value) {
-        return Conversions.singleOf(cpu, value) & 0xffffffffL;
+        return Math.abs(value) >>> 24 == 0 || Mxcsr.precise(cpu) ? bits((float) value) : left();
+    }
+
+    private static long bits(float value) {
+        return Float.floatToRawIntBits(value) & LOW;
     }
 
     /** A single as the double of the same value, for a conversion to an integer, which tells no NaNs apart. */
-    public static long wide(Cpu cpu, long single) {
-        return widened(SoftFloat.operand(cpu, single, SINGLE));
-    }
-
-    private static long widened(long single) {
+    public static long wide(long single) {
         return Double.doubleToRawLongBits(Float.intBitsToFloat((int) single));
     }
 
@@ -105,20 +120,14 @@ public final class Scalar {
     public static long truncated64(Cpu cpu, long bits) {
         double value = Double.longBitsToDouble(bits);
         long integer = (long) value;
-        if (integer == value && integer != Long.MAX_VALUE || inexact(cpu, value, 0x1p62)) {
-            return integer;
-        }
-        return Conversions.toLong(cpu, Conversions.doubleOperand(cpu, bits), Mxcsr.TRUNCATE);
+        return integer == value && integer != Long.MAX_VALUE || inexact(cpu, value, 0x1p62) ? integer : left();
     }
 
     /** CVTTSD2SI to a doubleword, zero-extended. */
     public static long truncated32(Cpu cpu, long bits) {
         double value = Double.longBitsToDouble(bits);
         int integer = (int) value;
-        if (integer == value || inexact(cpu, value, 0x1p30)) {
-            return integer & 0xffffffffL;
-        }
-        return Conversions.toInt(cpu, Conversions.doubleOperand(cpu, bits), Mxcsr.TRUNCATE) & 0xffffffffL;
+        return integer == value || inexact(cpu, value, 0x1p30) ? integer & LOW : left();
     }
 
     /** Whether a number is so small that it can be converted, and that it is not exact is nothing new. */
@@ -128,26 +137,36 @@ public final class Scalar {
 
     /** CVTSD2SI to a quadword. */
     public static long rounded64(Cpu cpu, long bits) {
-        return Conversions.toLong(cpu, Conversions.doubleOperand(cpu, bits), Mxcsr.rounding(cpu));
+        return rounded(cpu, Double.longBitsToDouble(bits), 0x1p62);
     }
 
     /** CVTSD2SI to a doubleword, zero-extended. */
     public static long rounded32(Cpu cpu, long bits) {
-        return Conversions.toInt(cpu, Conversions.doubleOperand(cpu, bits), Mxcsr.rounding(cpu)) & 0xffffffffL;
+        return rounded(cpu, Double.longBitsToDouble(bits), 0x1p30) & LOW;
+    }
+
+    private static long rounded(Cpu cpu, double value, double most) {
+        double rounded = Math.rint(value);
+        return Math.abs(value) < most && (rounded == value || Mxcsr.precise(cpu)) ? (long) rounded : left();
     }
 
     /** CVTSS2SD. */
-    public static long toDouble(Cpu cpu, long a) {
-        return FloatArithmetic.plain32((int) a) ? widened(a) : SoftFloat.toDouble(cpu, a);
+    public static long toDouble(long a) {
+        return plain(Float.intBitsToFloat((int) a)) ? wide(a) : left();
     }
 
     /** CVTSD2SS. */
     public static long toSingle(Cpu cpu, long a) {
-        double value = Double.longBitsToDouble(a);
+        return toSingle(cpu, Double.longBitsToDouble(a));
+    }
+
+    private static long toSingle(Cpu cpu, double value) {
         float single = (float) value;
-        if (single == value && FloatArithmetic.safe32(Float.floatToRawIntBits(single))) {
-            return Float.floatToRawIntBits(single) & 0xffffffffL;
-        }
-        return SoftFloat.toSingle(cpu, a) & 0xffffffffL;
+        return value == 0 || (single == value || Mxcsr.precise(cpu)) && normal(single) ? bits(single) : left();
+    }
+
+    /** Neither zero nor infinite, and so large that nothing underflowed before rounding. */
+    private static boolean normal(float single) {
+        return Math.abs(single) > 0x1p-125f && Math.abs(single) <= Float.MAX_VALUE;
     }
 }
