@@ -144,7 +144,7 @@ final class Conversions {
         return Double.longBitsToDouble(SoftFloat.operand(cpu, bits, DOUBLE));
     }
 
-    private static double singleOperand(Cpu cpu, int bits) {
+    static double singleOperand(Cpu cpu, int bits) {
         return Float.intBitsToFloat((int) SoftFloat.operand(cpu, bits & 0xffffffffL, SINGLE));
     }
 

@@ -3,13 +3,10 @@ package dev.multivisor.engine.cpu.sse;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import dev.multivisor.engine.cpu.Cpu;
-import dev.multivisor.engine.cpu.CpuFault;
 import java.math.BigDecimal;
 import java.math.MathContext;
 import java.math.RoundingMode;
 import java.util.Random;
-import java.util.function.DoubleSupplier;
-import java.util.function.LongSupplier;
 import org.junit.jupiter.api.Test;
 
 /** Arithmetic in integers against Java's and against exact decimals; the fast path against the slow one. */
@@ -18,29 +15,7 @@ class SoftFloatTest {
 
     private final Cpu cpu = new SseGuest().cpu;
     private final Random random = new Random(42);
-
-    private long anyDouble() {
-        long bits = random.nextLong();
-        return switch (random.nextInt(6)) {
-            case 0 -> bits;
-            case 1 -> bits & 0x800fffffffffffffL;
-            case 2 -> bits & 0x800fffffffffffffL | (long) random.nextInt(60) << 52;
-            case 3 -> bits & 0x800fffffffffffffL | (long) (2047 - random.nextInt(60)) << 52;
-            case 4 -> Double.doubleToRawLongBits(random.nextInt(200) - 100);
-            default -> bits & 0x800fffffffffffffL | (long) (963 + random.nextInt(120)) << 52;
-        };
-    }
-
-    private int anySingle() {
-        int bits = random.nextInt();
-        return switch (random.nextInt(5)) {
-            case 0 -> bits;
-            case 1 -> bits & 0x807fffff;
-            case 2 -> bits & 0x807fffff | random.nextInt(30) << 23;
-            case 3 -> Float.floatToRawIntBits(random.nextInt(200) - 100);
-            default -> bits & 0x807fffff | 97 + random.nextInt(60) << 23;
-        };
-    }
+    private final SomeNumbers numbers = new SomeNumbers(random);
 
     private static void assertSame(double expected, long actual, String what) {
         assertEquals(Double.doubleToLongBits(expected), Double.doubleToLongBits(Double.longBitsToDouble(actual)), what);
@@ -53,8 +28,8 @@ class SoftFloatTest {
     @Test
     void doublesRoundToNearestAsJavaDoes() {
         for (int n = 0; n < ROUNDS; n++) {
-            long a = anyDouble();
-            long b = anyDouble();
+            long a = numbers.anyDouble();
+            long b = numbers.anyDouble();
             double x = Double.longBitsToDouble(a);
             double y = Double.longBitsToDouble(b);
             String what = x + ", " + y;
@@ -71,8 +46,8 @@ class SoftFloatTest {
     @Test
     void singlesRoundToNearestAsJavaDoes() {
         for (int n = 0; n < ROUNDS; n++) {
-            int a = anySingle();
-            int b = anySingle();
+            int a = numbers.anySingle();
+            int b = numbers.anySingle();
             float x = Float.intBitsToFloat(a);
             float y = Float.intBitsToFloat(b);
             long wideA = a & 0xffffffffL;
@@ -91,8 +66,8 @@ class SoftFloatTest {
     void fastPathAgreesInResultAndFlags() {
         for (int n = 0; n < ROUNDS; n++) {
             cpu.mxcsr = 0x1f80;
-            long a = anyDouble();
-            long b = anyDouble();
+            long a = numbers.anyDouble();
+            long b = numbers.anyDouble();
             String what = Long.toHexString(a) + ", " + Long.toHexString(b);
             int f = SoftFloat.DOUBLE;
             assertAgree(FloatArithmetic.add64(cpu, a, b), taken(), SoftFloat.add(cpu, a, b, f), what);
@@ -106,8 +81,8 @@ class SoftFloatTest {
     @Test
     void fastSinglePathAgreesInResultAndFlags() {
         for (int n = 0; n < ROUNDS; n++) {
-            int a = anySingle();
-            int b = anySingle();
+            int a = numbers.anySingle();
+            int b = numbers.anySingle();
             long x = a & 0xffffffffL;
             long y = b & 0xffffffffL;
             String what = Integer.toHexString(a) + ", " + Integer.toHexString(b);
@@ -118,56 +93,6 @@ class SoftFloatTest {
             assertAgree(FloatArithmetic.divide32(cpu, a, b), taken(), (int) SoftFloat.divide(cpu, x, y, f), what);
             assertAgree(FloatArithmetic.squareRoot32(cpu, a), taken(), (int) SoftFloat.squareRoot(cpu, x, f), what);
         }
-    }
-
-    /** A value of {@link #anyDouble}, or an exact or denormal one, so that results often need no rounding. */
-    private long someDouble() {
-        return switch (random.nextInt(4)) {
-            case 0 -> Double.doubleToRawLongBits(random.nextInt(2000) * Math.scalb(0.25, random.nextInt(2000) - 1000));
-            case 1 -> Double.doubleToRawLongBits(Math.scalb(1.0, random.nextInt(2098) - 1074));
-            default -> anyDouble();
-        };
-    }
-
-    @Test
-    void scalarsOfCompiledCodeAgreeInResultAndMxcsr() {
-        int f = SoftFloat.DOUBLE;
-        for (int n = 0; n < 4 * ROUNDS; n++) {
-            // Any rounding, any flags and masks, with and without DAZ and FTZ.
-            int mxcsr = n % 2 == 0 ? 0x1f80 | random.nextInt(2) << 5 : random.nextInt(1 << 16);
-            long a = someDouble();
-            long b = random.nextInt(8) == 0 ? a ^ (long) random.nextInt(3) << 62 : someDouble();
-            double x = Double.longBitsToDouble(a);
-            double y = Double.longBitsToDouble(b);
-            String what = Long.toHexString(a) + ", " + Long.toHexString(b) + ", MXCSR " + Integer.toHexString(mxcsr);
-            same(mxcsr, () -> FloatArithmetic.add(cpu, x, y), () -> SoftFloat.add(cpu, a, b, f), what);
-            same(mxcsr, () -> FloatArithmetic.subtract(cpu, x, y), () -> SoftFloat.subtract(cpu, a, b, f), what);
-            same(mxcsr, () -> FloatArithmetic.multiply(cpu, x, y), () -> SoftFloat.multiply(cpu, a, b, f), what);
-            same(mxcsr, () -> FloatArithmetic.divide(cpu, x, y), () -> SoftFloat.divide(cpu, a, b, f), what);
-            same(mxcsr, () -> FloatArithmetic.squareRoot(cpu, x), () -> SoftFloat.squareRoot(cpu, a, f), what);
-        }
-    }
-
-    /** Result and MXCSR, or the exception and MXCSR, of what commits by itself and of what does not. */
-    private void same(int mxcsr, DoubleSupplier fast, LongSupplier slow, String what) {
-        String expected = outcome(mxcsr, () -> {
-            long result = slow.getAsLong();
-            Mxcsr.commit(cpu);
-            return result;
-        });
-        assertEquals(expected, outcome(mxcsr, () -> Double.doubleToRawLongBits(fast.getAsDouble())), what);
-    }
-
-    private String outcome(int mxcsr, LongSupplier operation) {
-        cpu.mxcsr = mxcsr;
-        cpu.simdExceptions = 0;
-        String result;
-        try {
-            result = Long.toHexString(operation.getAsLong());
-        } catch (CpuFault fault) {
-            result = "vector " + fault.vector;
-        }
-        return result + " MXCSR " + Integer.toHexString(cpu.mxcsr);
     }
 
     /** The exceptions found since the last call. */
