@@ -78,6 +78,11 @@ final class Guests {
         return compile("gtt", source("guests", "gtt.S"), "-m32", "-nostdlib", "-static", LINKER);
     }
 
+    /** Assembles the kernel that has kvmclock write to it. */
+    static Path clock() throws IOException, InterruptedException {
+        return compile("clock", source("guests", "clock.S"), "-m32", "-nostdlib", "-static", LINKER);
+    }
+
     private static Path source(String kind, String name) {
         return Launcher.ROOT.resolve("it/src/test/" + kind + "/" + name);
     }

@@ -9,11 +9,13 @@ import dev.multivisor.api.EngineException;
 import dev.multivisor.api.Exit;
 import dev.multivisor.api.MachineSpec;
 import dev.multivisor.host.BuiltinGuest;
+import dev.multivisor.host.DirtyLog;
 import dev.multivisor.host.EngineCatalog;
 import dev.multivisor.host.EngineJar;
 import dev.multivisor.host.HandoverReport;
 import dev.multivisor.host.HostException;
 import dev.multivisor.host.MachineHost;
+import dev.multivisor.host.PageRegistration;
 import dev.multivisor.host.StreamConsole;
 import dev.multivisor.host.UpgradeRequest;
 import dev.multivisor.host.VirtualMachine;
@@ -28,10 +30,12 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -272,6 +276,43 @@ class SnapshotTest {
         Guest copy = restore(snapshot, NEWEST, Map.of("vmgenid", "01234567-89ab-cdef-0123-456789abcdef"));
         copy.machine.start();
         copy.awaitBeats(3).assertSound();
+    }
+
+    /** The 16 bytes are a device's write, which is made once, when the copy runs, and by no engine that it moves to. */
+    @Test
+    void whoWatchesHearsWhatACopyIsTold() throws Exception {
+        long page = 0xff;
+        Guest guest = start(NEWEST, 1, Map.of("vmgenid", "on"), "").awaitBeats(3);
+        Snapshot snapshot = store().create(guest.machine, new SnapshotRequest("s", Optional.empty(), false));
+        for (String id : List.of("01234567-89ab-cdef-0123-456789abcdef", "on")) {
+            Guest copy = restore(snapshot, NEWEST, Map.of("vmgenid", id));
+            List<String> heard = new CopyOnWriteArrayList<>();
+            PageRegistration registration = copy.machine
+                    .pages()
+                    .register((address, bytes, writer) -> heard.add(
+                            "%s %x %s".formatted(writer, address, HexFormat.of().formatHex(bytes))));
+            registration.add(page);
+            DirtyLog log = copy.machine.pages().logWrites();
+            assertEquals(List.of(), heard);
+            copy.machine.start();
+            copy.awaitBeats(2);
+            try (var lease = host.lease(NEWEST)) {
+                HandoverReport report = copy.machine.upgrade(
+                        lease.engine(),
+                        new UpgradeRequest(Map.of(), Duration.ofSeconds(10), Duration.ZERO, Duration.ZERO));
+                assertTrue(report.committed(), report::toString);
+            }
+            copy.awaitBeats(copy.beats().size() + 2).assertSound();
+            boolean told = !id.equals("on");
+            assertEquals(told ? List.of("OUTSIDE ff000 67452301ab89efcd0123456789abcdef") : List.of(), heard);
+            assertEquals(told ? 1 : 0, log.take(page, 1).cardinality());
+            byte[] stored = new byte[16];
+            copy.machine.pages().read(page << 12, stored);
+            assertEquals(told, HexFormat.of().formatHex(stored).equals("67452301ab89efcd0123456789abcdef"));
+            registration.close();
+            log.close();
+            copy.machine.stop("seen enough");
+        }
     }
 
     private interface Damage {

@@ -24,6 +24,7 @@ import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -244,6 +245,98 @@ class TrackingTest {
                 failure.compareAndSet(null, new AssertionError("vCPU " + number + " was reported after the end"));
             }
             listener.onWrite(address, bytes, writer);
+        }
+    }
+
+    /** What kvmclock writes: time and wall clock, and the time again when the guest has set its counter. */
+    @Test
+    void whatAClockWritesIsReportedOnce() throws Exception {
+        long time = Storm.PAGES + 0x40;
+        long wall = Storm.PAGES + 0x1040;
+        byte[] flag = new byte[1];
+        try (VirtualMachine machine = Storm.machine(one.engine(), 1, Guests.clock());
+                DirtyLog log = machine.pages().logWrites()) {
+            Replay replay = new Replay(Storm.PAGES, 2 * 4096);
+            PageRegistration registration = machine.pages().register(replay);
+            registration.add(Storm.FRAME, 2);
+            machine.start();
+            while (flag[0] == 0) {
+                Thread.sleep(1);
+                machine.pages().read(Storm.PAGES + 0x2000, flag);
+            }
+            // The version is written before and after the rest.
+            assertEquals(Map.of(time, "2222" + "1".repeat(28), wall, "2222" + "1".repeat(8)), replay.counts());
+            assertEquals(2, replay.version(time));
+            assertEquals(2, replay.version(wall));
+            replay.assertMemory(machine);
+            assertEquals(BitSet.valueOf(new long[] {3}), log.take(Storm.FRAME, 2));
+
+            move(machine, 0);
+            move(machine, 1);
+            move(machine, 0);
+            // A move writes nothing, not even what nobody would hear of.
+            assertEquals(2, replay.version(time));
+            replay.assertMemory(machine);
+            assertEquals(new BitSet(), log.take(Storm.FRAME, 2));
+
+            machine.pages().write(Storm.PAGES + 0x2001, new byte[] {1});
+            assertEquals(1, machine.await().exit().status());
+            assertEquals(Map.of(time, "4444" + "2".repeat(28), wall, "2222" + "1".repeat(8)), replay.counts());
+            assertEquals(4, replay.version(time));
+            replay.assertMemory(machine);
+            assertEquals(BitSet.valueOf(new long[] {1}), log.take(Storm.FRAME, 2));
+            assertEquals("", replay.wrong.get());
+        }
+    }
+
+    /** Makes pages anew from what is reported of them. */
+    private static final class Replay implements PageListener {
+        private final long start;
+        private final byte[] bytes;
+        private final int[] writes;
+        final AtomicReference<String> wrong = new AtomicReference<>("");
+
+        Replay(long start, int size) {
+            this.start = start;
+            bytes = new byte[size];
+            writes = new int[size];
+        }
+
+        @Override
+        public synchronized void onWrite(long address, byte[] written, Writer writer) {
+            if (writer != Writer.Outside.OUTSIDE) {
+                wrong.compareAndSet("", "%x was written by %s".formatted(address, writer));
+            }
+            for (int n = 0; n < written.length; n++) {
+                bytes[(int) (address - start) + n] = written[n];
+                writes[(int) (address - start) + n]++;
+            }
+        }
+
+        /** How often each byte was written, by where such bytes begin. */
+        synchronized Map<Long, String> counts() {
+            Map<Long, String> counts = new TreeMap<>();
+            for (int n = 0; n < writes.length; n++) {
+                int first = n;
+                StringBuilder count = new StringBuilder();
+                while (n < writes.length && writes[n] > 0) {
+                    count.append(writes[n++]);
+                }
+                if (n > first) {
+                    counts.put(start + first, count.toString());
+                }
+            }
+            return counts;
+        }
+
+        synchronized int version(long address) {
+            return bytes[(int) (address - start)];
+        }
+
+        synchronized void assertMemory(VirtualMachine machine) {
+            byte[] memory = new byte[bytes.length];
+            machine.pages().read(start, memory);
+            assertEquals(-1, Arrays.mismatch(memory, bytes), () -> "at " + Arrays.mismatch(memory, bytes));
         }
     }
 
