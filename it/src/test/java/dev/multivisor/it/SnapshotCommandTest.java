@@ -4,12 +4,26 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.multivisor.host.EngineCatalog;
+import dev.multivisor.host.MachineHost;
+import dev.multivisor.host.SavedMachine;
+import dev.multivisor.host.StreamConsole;
+import dev.multivisor.host.VirtualMachine;
+import dev.multivisor.snapshots.Snapshot;
+import dev.multivisor.snapshots.SnapshotStore;
+import java.io.ByteArrayOutputStream;
 import java.lang.ProcessBuilder.Redirect;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -29,8 +43,28 @@ class SnapshotCommandTest {
             exit 0
             """;
 
+    /** Draws for each line that it reads, which is how often the kernel is to have been told that it is a copy. */
+    private static final String DICE = """
+            #!/bin/sh
+            echo DICE-READY
+            while read forks; do
+                for n in 1 2 3 4 5 6 7 8 9 10; do
+                    told=$(dmesg | grep -c 'crng reseeded due to virtual machine fork')
+                    [ "$told" = "$forks" ] && break
+                    sleep 1
+                done
+                printf "DREW after $told: "
+                xxd -p -l 24 /dev/urandom
+            done
+            """;
+
+    private static final Pattern DRAWN = Pattern.compile("DREW after ([0-9]+): ([0-9a-f]{48})\\s");
+
     /** Of the guest's kernel and programs alone, four machines share more. */
     private static final long SHARED_KIB = 8 << 10;
+
+    /** How long a guest may take to draw, in nanoseconds. */
+    private static final long PATIENCE = 300_000_000_000L;
 
     @TempDir
     Path folder;
@@ -44,12 +78,13 @@ class SnapshotCommandTest {
         }
     }
 
+    private Map<String, String> environment() {
+        return Map.of("XDG_RUNTIME_DIR", folder.toString(), "XDG_DATA_HOME", folder.toString());
+    }
+
     private Launcher.Running start(String... arguments) throws Exception {
         Launcher.Running run = Launcher.start(
-                folder,
-                Redirect.from(Path.of("/dev/null").toFile()),
-                Map.of("XDG_RUNTIME_DIR", folder.toString(), "XDG_DATA_HOME", folder.toString()),
-                Launcher.command(arguments));
+                folder, Redirect.from(Path.of("/dev/null").toFile()), environment(), Launcher.command(arguments));
         runs.add(run);
         return run;
     }
@@ -131,14 +166,7 @@ class SnapshotCommandTest {
         Launcher.Running clones =
                 start("clone", "thirteen", "--count", "4", "--name", "web", "--logs", logs.toString());
         clones.awaitOutput("4 machines run, web-1 to web-4");
-        while (multivisor(0, "ps")
-                        .out()
-                        .lines()
-                        .filter(line -> line.startsWith("web-"))
-                        .count()
-                < 4) {
-            assertTrue(clones.process().isAlive(), clones::printed);
-        }
+        awaitMachines(clones, 4);
         long shared = sharedKib(clones.process().pid(), "/thirteen/");
         assertTrue(shared > SHARED_KIB, "shared pages of the snapshot, in KiB: " + shared);
         System.out.println("4 clones share " + shared + " KiB");
@@ -149,6 +177,89 @@ class SnapshotCommandTest {
             String log = Files.readString(logs.resolve("web-" + n + ".log"));
             assertTrue(log.contains("crng reseeded due to virtual machine fork"), log);
             assertTrue(log.contains("CHURN-GOOD"), log);
+        }
+    }
+
+    /** Without being told that they are copies, they would draw the same. */
+    @Test
+    void clonesDrawOtherRandomNumbers() throws Exception {
+        Guests.require("debian-13", folder);
+        Path script = Files.writeString(folder.resolve("dice.sh"), DICE);
+        Launcher.Running run = start(
+                "run",
+                "--name",
+                "dice",
+                "--image",
+                "debian-13",
+                "--param",
+                "vmgenid=on",
+                "--script",
+                script.toString());
+        run.awaitOutput("DICE-READY");
+        multivisor(0, "snapshot", "create", "dice", "--name", "before");
+        multivisor(0, "stop", "dice");
+
+        Snapshot snapshot = new SnapshotStore(folder.resolve("multivisor/snapshots")).find("before");
+        List<String> untold = List.of(drawUntold(snapshot), drawUntold(snapshot));
+        assertEquals(untold.get(0), untold.get(1), "nothing but what they are told makes them differ");
+
+        Path logs = folder.resolve("logs");
+        Launcher.Running clones = start("clone", "before", "--count", "2", "--name", "web", "--logs", logs.toString());
+        awaitMachines(clones, 2);
+        Set<String> drawn = new HashSet<>(untold);
+        for (String name : List.of("web-1", "web-2")) {
+            type("1\n", name);
+            drawn.add(awaitDrawn(1, () -> Files.readString(logs.resolve(name + ".log"))));
+            multivisor(0, "stop", name);
+        }
+        assertEquals(3, drawn.size(), drawn::toString);
+        Launcher.Result result = clones.await();
+        assertEquals("", result.err());
+    }
+
+    /** What a copy draws that has the original's generation ID. */
+    private static String drawUntold(Snapshot snapshot) throws Exception {
+        EngineCatalog engines = EngineCatalog.of(List.of(Path.of(System.getProperty("multivisor.engines"))));
+        ByteArrayOutputStream output = new ByteArrayOutputStream();
+        try (StreamConsole console = new StreamConsole(List.of(output));
+                MachineHost host = new MachineHost(() -> engines)) {
+            SavedMachine saved = snapshot.machine();
+            VirtualMachine.Settings settings =
+                    new VirtualMachine.Settings("untold", saved.memory(), saved.spec(), console, console);
+            VirtualMachine machine = host.restore(engines.newest(), settings, saved, snapshot.memory());
+            machine.start();
+            console.feed("0\n".getBytes(StandardCharsets.US_ASCII), 0, 2);
+            return awaitDrawn(0, () -> output.toString(StandardCharsets.UTF_8));
+        }
+    }
+
+    private static String awaitDrawn(int forks, Callable<String> console) throws Exception {
+        Matcher drawn = DRAWN.matcher("");
+        for (long end = System.nanoTime() + PATIENCE;
+                !drawn.reset(console.call()).find();
+                Thread.sleep(50)) {
+            assertTrue(System.nanoTime() < end, console.call());
+        }
+        assertEquals(Integer.toString(forks), drawn.group(1), "how often the guest was told");
+        return drawn.group(2);
+    }
+
+    private void type(String text, String machine) throws Exception {
+        Path in = Files.writeString(Files.createTempFile(folder, "typed", ""), text);
+        Launcher.Running typed = Launcher.start(
+                folder, Redirect.from(in.toFile()), environment(), Launcher.command("console", machine, "--force"));
+        Launcher.Result result = typed.await();
+        assertEquals(0, result.status(), result::toString);
+    }
+
+    private void awaitMachines(Launcher.Running clones, int count) throws Exception {
+        while (multivisor(0, "ps")
+                        .out()
+                        .lines()
+                        .filter(line -> line.startsWith("web-"))
+                        .count()
+                < count) {
+            assertTrue(clones.process().isAlive(), clones::printed);
         }
     }
 
