@@ -14,6 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -148,6 +149,20 @@ final class CloneCommand implements Callable<Integer> {
                                         + ": the first after "
                                         + first + ", the median after " + Figures.millis(nanos.get(count / 2))
                                         + " each");
+        tellCopied(members.values());
+    }
+
+    /** Says so if machines share less than they should: that takes memory, and a longer start. */
+    private void tellCopied(Collection<Member> members) {
+        long copied =
+                members.stream().filter(member -> member.machine.copiedMemory()).count();
+        if (copied > 0) {
+            spec.commandLine()
+                    .getErr()
+                    .println("multivisor: snapshot " + snapshot + ": " + copied + " of " + count
+                            + " machines copied some of its memory instead of sharing it: one process can have no more"
+                            + " mappings; fewer machines at once, or a snapshot without a parent, share more");
+        }
     }
 
     private SnapshotRun open() {

@@ -10,7 +10,6 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * A guest's memory: one private mapping whose pages appear when they are first touched. The guest sees up to 3 GiB
@@ -20,38 +19,45 @@ public final class GuestRam implements GuestMemory, AutoCloseable {
     private static final long LOW_END = 3L << 30;
     private static final long HIGH_START = 4L << 30;
 
-    /** A process may have 65,530 mappings (Linux, vm.max_map_count), and each run of pages costs up to two. */
-    private static final int MOST_MAPPINGS = 24_000;
-
-    private static final AtomicInteger MAPPINGS = new AtomicInteger();
     private static final long READ_SIZE = 1 << 30;
 
     private final Arena arena;
     private final MemorySegment bytes;
     private final List<Region> regions;
     private final String fallback;
-    private int mappings;
+    private final Mappings mappings;
 
-    private GuestRam(Arena arena, MemorySegment bytes, String fallback) {
+    /** How many of them are this memory's. */
+    private int mapped;
+
+    private boolean copied;
+
+    private GuestRam(Arena arena, MemorySegment bytes, Mappings mappings, String fallback) {
         this.arena = arena;
         this.bytes = bytes;
         this.regions = layout(bytes.byteSize());
+        this.mappings = mappings;
         this.fallback = fallback;
     }
 
     /**
      * Memory with what some files hold, read when it is touched. What the guest writes goes to no file, and what it does
-     * not write is in the host's memory once for all guests that have it from the same files.
+     * not write is in the host's memory once for all guests that have it from the same files, as far as one process can
+     * have so many mappings; the rest is {@link #copied}.
      *
      * @throws HostException if a file cannot be used, or the host refuses
      */
     public static GuestRam map(MemoryImage image) {
-        GuestRam ram = allocate(image.size());
+        return map(image, Mappings.PROCESS);
+    }
+
+    static GuestRam map(MemoryImage image, Mappings mappings) {
+        GuestRam ram = allocate(image.size(), mappings);
         try {
             for (MemoryImage.Layer layer : image.layers()) {
                 ram.lay(layer);
             }
-            if (ram.mappings > 0) {
+            if (ram.mapped > 0) {
                 Libc.adviseGuestMemory(ram.bytes.address(), image.size());
             }
             return ram;
@@ -88,12 +94,15 @@ public final class GuestRam implements GuestMemory, AutoCloseable {
 
     /** Maps a run, if the system lets a process have so many mappings. */
     private boolean lay(int descriptor, long offset, long size) {
-        if (descriptor < 0 || MAPPINGS.get() >= MOST_MAPPINGS) {
+        if (descriptor < 0) {
             return false;
         }
+        if (!mappings.take()) {
+            copied = true;
+            return false;
+        }
+        mapped++;
         Libc.mapFile(descriptor, offset, bytes.address() + offset, size);
-        mappings++;
-        MAPPINGS.incrementAndGet();
         return true;
     }
 
@@ -116,14 +125,18 @@ public final class GuestRam implements GuestMemory, AutoCloseable {
      * @throws HostException if the size is out of range or the host refuses it
      */
     public static GuestRam allocate(long size) {
+        return allocate(size, Mappings.PROCESS);
+    }
+
+    private static GuestRam allocate(long size, Mappings mappings) {
         MemorySize.check(size);
         String reason = Libc.reason();
         Arena arena = Arena.ofShared();
         try {
             if (reason.isEmpty()) {
-                return new GuestRam(arena, map(arena, size), "");
+                return new GuestRam(arena, map(arena, size), mappings, "");
             }
-            return new GuestRam(arena, arena.allocate(size, 4096), reason);
+            return new GuestRam(arena, arena.allocate(size, 4096), mappings, reason);
         } catch (OutOfMemoryError e) {
             arena.close();
             throw new HostException("guest memory: the host has no " + MemorySize.format(size) + " to give", e);
@@ -165,12 +178,17 @@ public final class GuestRam implements GuestMemory, AutoCloseable {
         return fallback;
     }
 
+    /** Whether some of it was read from files instead of mapped, since the process can have no more mappings. */
+    boolean copied() {
+        return copied;
+    }
+
     /** Gives the memory back to the host. */
     @Override
     public void close() {
         if (arena.scope().isAlive()) {
             arena.close();
-            MAPPINGS.addAndGet(-mappings);
+            mappings.give(mapped);
         }
     }
 }

@@ -128,6 +128,14 @@ public final class VirtualMachine implements AutoCloseable {
                 settings, engine, () -> GuestRam.map(image), restoration.guestNanos(), restoration::restore);
     }
 
+    /**
+     * Whether some of the memory that it goes on from was copied instead of shared with other machines, since this process
+     * could have no more mappings (Linux, vm.max_map_count).
+     */
+    public boolean copiedMemory() {
+        return memory.copied();
+    }
+
     /** Starts the vCPUs, or goes on after {@link #pause}. Does nothing while the machine runs or once it has ended. */
     public void start() {
         execution.start();

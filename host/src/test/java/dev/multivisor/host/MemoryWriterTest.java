@@ -1,6 +1,7 @@
 package dev.multivisor.host;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -16,6 +17,7 @@ import java.util.BitSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -87,6 +89,65 @@ class MemoryWriterTest {
                 assertEquals(-1, other.bytes().mismatch(ram.bytes()));
             }
         }
+    }
+
+    /** Each copy asks for 512 mappings, which cost twice as many; all together, for more than a process may have. */
+    @Test
+    void aHundredCopiesOfManyLayersStayBelowTheLimitOfMappings() throws IOException {
+        long limit = Long.parseLong(
+                Files.readAllLines(Path.of("/proc/sys/vm/max_map_count")).getFirst());
+        try (GuestRam ram = GuestRam.allocate(SIZE)) {
+            for (int layer = 0; layer < 4; layer++) {
+                for (int n = 0; n < 128; n++) {
+                    long page = 2L * (128 * layer + n);
+                    ram.bytes().set(ValueLayout.JAVA_LONG, page * PageRuns.PAGE, 1 + page + 10_000L * layer);
+                }
+                PageRuns pages = write(ram.bytes(), layer > 0, (writer, memory) -> writer.writeAll());
+                assertEquals(128, pages.count());
+            }
+            List<GuestRam> copies = new ArrayList<>();
+            try {
+                for (int n = 0; n < 100; n++) {
+                    copies.add(GuestRam.map(image()));
+                }
+                long mappings = mappings("");
+                assertTrue(mappings > 512 && mappings < limit, mappings + " of " + limit);
+                assertFalse(copies.getFirst().copied());
+                assertTrue(copies.getLast().copied());
+                for (GuestRam copy : copies) {
+                    assertEquals(-1, copy.bytes().mismatch(ram.bytes()));
+                }
+            } finally {
+                copies.forEach(GuestRam::close);
+            }
+            assertEquals(0, mappings(folder.toString()));
+            try (GuestRam copy = GuestRam.map(image())) {
+                assertFalse(copy.copied(), "others are closed");
+                assertEquals(512, mappings(folder.toString()));
+            }
+        }
+    }
+
+    private static long mappings(String file) throws IOException {
+        try (Stream<String> lines = Files.lines(Path.of("/proc/self/maps"))) {
+            return lines.filter(line -> line.contains(file)).count();
+        }
+    }
+
+    @Test
+    void takesNoMoreMappingsThanThereAre() {
+        assertEquals(24_000, Mappings.most("65530"));
+        assertEquals(24_000, Mappings.most("1048576"));
+        assertEquals(3_000, Mappings.most("8000"), "the limit of a host that allows less");
+        assertEquals(24_000, Mappings.most("?"));
+        Mappings three = new Mappings(3);
+        assertEquals(
+                List.of(true, true, true, false, false),
+                Stream.generate(three::take).limit(5).toList());
+        three.give(2);
+        assertEquals(
+                List.of(true, true, false),
+                Stream.generate(three::take).limit(3).toList());
     }
 
     /** Pages that are kept in any order, before others are written, are those of the moment. */

@@ -4,12 +4,15 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.multivisor.api.MachineSpec;
+import dev.multivisor.host.BuiltinGuest;
 import dev.multivisor.host.EngineCatalog;
 import dev.multivisor.host.MachineHost;
 import dev.multivisor.host.SavedMachine;
 import dev.multivisor.host.StreamConsole;
 import dev.multivisor.host.VirtualMachine;
 import dev.multivisor.snapshots.Snapshot;
+import dev.multivisor.snapshots.SnapshotRequest;
 import dev.multivisor.snapshots.SnapshotStore;
 import java.io.ByteArrayOutputStream;
 import java.lang.ProcessBuilder.Redirect;
@@ -20,6 +23,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.regex.Matcher;
@@ -250,6 +254,36 @@ class SnapshotCommandTest {
                 folder, Redirect.from(in.toFile()), environment(), Launcher.command("console", machine, "--force"));
         Launcher.Result result = typed.await();
         assertEquals(0, result.status(), result::toString);
+    }
+
+    /** Layers in so many pieces that three machines would need more mappings than a process can have. */
+    @Test
+    void clonesThatCannotShareSaySo() throws Exception {
+        EngineCatalog engines = EngineCatalog.of(List.of(Path.of(System.getProperty("multivisor.engines"))));
+        SnapshotStore store = new SnapshotStore(folder.resolve("multivisor/snapshots"));
+        MachineSpec spec = new MachineSpec(1, "x86-64-v2", Map.of("vmgenid", "on"));
+        try (StreamConsole nowhere = new StreamConsole(List.of());
+                MachineHost host = new MachineHost(() -> engines)) {
+            VirtualMachine machine = host.create(
+                    engines.newest(),
+                    new VirtualMachine.Settings("deep", BuiltinGuest.MEMORY, spec, nowhere, nowhere),
+                    BuiltinGuest.boot("seconds=1"));
+            Optional<String> parent = Optional.empty();
+            for (int n = 0; n < 14; n++) {
+                for (long address = 8 << 20; address < BuiltinGuest.MEMORY; address += 8192) {
+                    machine.pages().write(address, new byte[] {(byte) (n + 1)});
+                }
+                store.create(machine, new SnapshotRequest("deep-" + n, parent, false));
+                parent = Optional.of("deep-" + n);
+            }
+        }
+        Launcher.Result all = multivisor(0, "clone", "deep-13", "--count", "3");
+        assertEquals(
+                "multivisor: snapshot deep-13: 2 of 3 machines copied some of its memory instead of sharing it: one process"
+                        + " can have no more mappings; fewer machines at once, or a snapshot without a parent, share more\n",
+                all.err());
+        assertEquals("", multivisor(0, "clone", "deep-13", "--count", "1").err());
+        assertEquals("", multivisor(0, "clone", "deep-0", "--count", "3").err());
     }
 
     private void awaitMachines(Launcher.Running clones, int count) throws Exception {
