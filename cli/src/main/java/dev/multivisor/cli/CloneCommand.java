@@ -117,18 +117,22 @@ final class CloneCommand implements Callable<Integer> {
         try (Control control = Control.reserve(prefix, err);
                 MachineHost host = new MachineHost(() -> Installation.engines(jar));
                 EnginePool.Lease lease = host.lease(jar)) {
-            start(host, lease, prefix, members);
-            control.open(
+            String started = start(host, lease, prefix, members);
+            control.openAll(
                     host,
                     machine -> Optional.ofNullable(members.get(machine)).map(Member::console),
                     line -> err.println("multivisor: " + line));
+            // Only now: whoever reads it may go on with "console".
+            spec.commandLine().getOut().println(started);
+            tellCopied(members.values());
             return await(List.copyOf(members.values()), err);
         } finally {
             members.values().forEach(member -> member.console.close());
         }
     }
 
-    private void start(MachineHost host, EnginePool.Lease lease, String prefix, Map<String, Member> members) {
+    /** Starts them; a line with how long that took. */
+    private String start(MachineHost host, EnginePool.Lease lease, String prefix, Map<String, Member> members) {
         SnapshotRun source = open();
         List<Long> nanos = new ArrayList<>();
         for (int n = 1; n <= count; n++) {
@@ -140,16 +144,10 @@ final class CloneCommand implements Callable<Integer> {
         }
         String first = Figures.millis(nanos.getFirst());
         nanos.sort(null);
-        spec.commandLine()
-                .getOut()
-                .println(
-                        count == 1
-                                ? prefix + "-1 runs after " + first
-                                : count + " machines run, " + prefix + "-1 to " + prefix + "-" + count
-                                        + ": the first after "
-                                        + first + ", the median after " + Figures.millis(nanos.get(count / 2))
-                                        + " each");
-        tellCopied(members.values());
+        return count == 1
+                ? prefix + "-1 runs after " + first
+                : count + " machines run, " + prefix + "-1 to " + prefix + "-" + count + ": the first after " + first
+                        + ", the median after " + Figures.millis(nanos.get(count / 2)) + " each";
     }
 
     /** Says so if machines share less than they should: that takes memory, and a longer start. */

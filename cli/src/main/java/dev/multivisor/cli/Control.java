@@ -68,22 +68,35 @@ final class Control implements AutoCloseable {
 
     /** Begins to listen soon, unless it has already. */
     void open(MachineHost host, StreamConsole console, Consumer<String> tell) {
-        open(host, machine -> Optional.of(console), tell);
-    }
-
-    /** The same for several machines, each with a console by its name. */
-    synchronized void open(
-            MachineHost host, Function<String, Optional<StreamConsole>> consoles, Consumer<String> tell) {
-        if (opened || socket.isEmpty()) {
-            return;
+        if (take()) {
+            Thread.ofPlatform()
+                    .name("control-start")
+                    .daemon(true)
+                    .start(() -> listen(DELAY_MILLIS, host, machine -> Optional.of(console), tell));
         }
-        opened = true;
-        Thread.ofPlatform().name("control-start").daemon(true).start(() -> listen(host, consoles, tell));
     }
 
-    private void listen(MachineHost host, Function<String, Optional<StreamConsole>> consoles, Consumer<String> tell) {
+    /** For several machines, each with a console by its name: listens, or has told why not, when this returns. */
+    void openAll(MachineHost host, Function<String, Optional<StreamConsole>> consoles, Consumer<String> tell) {
+        if (take()) {
+            listen(0, host, consoles, tell);
+        }
+    }
+
+    /** Whether it is now to be opened. */
+    private synchronized boolean take() {
+        boolean first = !opened && socket.isPresent();
+        opened = true;
+        return first;
+    }
+
+    private void listen(
+            long delayMillis,
+            MachineHost host,
+            Function<String, Optional<StreamConsole>> consoles,
+            Consumer<String> tell) {
         try {
-            if (closing.await(DELAY_MILLIS, TimeUnit.MILLISECONDS)) {
+            if (closing.await(delayMillis, TimeUnit.MILLISECONDS)) {
                 return;
             }
             ControlServer next = new ControlServer(host, consoles, socket.get());

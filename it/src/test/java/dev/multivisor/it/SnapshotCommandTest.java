@@ -16,6 +16,8 @@ import dev.multivisor.snapshots.SnapshotRequest;
 import dev.multivisor.snapshots.SnapshotStore;
 import java.io.ByteArrayOutputStream;
 import java.lang.ProcessBuilder.Redirect;
+import java.net.UnixDomainSocketAddress;
+import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -254,6 +256,33 @@ class SnapshotCommandTest {
                 folder, Redirect.from(in.toFile()), environment(), Launcher.command("console", machine, "--force"));
         Launcher.Result result = typed.await();
         assertEquals(0, result.status(), result::toString);
+    }
+
+    /** A snapshot "small" of a guest that has not begun, and then takes its time. */
+    private void small() throws Exception {
+        EngineCatalog engines = EngineCatalog.of(List.of(Path.of(System.getProperty("multivisor.engines"))));
+        SnapshotStore store = new SnapshotStore(folder.resolve("multivisor/snapshots"));
+        MachineSpec spec = new MachineSpec(1, "x86-64-v2", Map.of("vmgenid", "on"));
+        try (StreamConsole nowhere = new StreamConsole(List.of());
+                MachineHost host = new MachineHost(() -> engines)) {
+            VirtualMachine machine = host.create(
+                    engines.newest(),
+                    new VirtualMachine.Settings("small", BuiltinGuest.MEMORY, spec, nowhere, nowhere),
+                    BuiltinGuest.boot("seconds=600"));
+            store.create(machine, new SnapshotRequest("small", Optional.empty(), false));
+        }
+    }
+
+    /** Whoever reads that they run can go on with "console" at once. */
+    @Test
+    void clonesThatAreSaidToRunCanBeReached() throws Exception {
+        small();
+        Launcher.Running clones = start("clone", "small", "--name", "web");
+        clones.awaitOutput("2 machines run, web-1 to web-2: ");
+        Path socket = folder.resolve("multivisor/web-" + clones.process().pid() + ".sock");
+        try (SocketChannel control = SocketChannel.open(UnixDomainSocketAddress.of(socket))) {
+            assertTrue(control.isConnected());
+        }
     }
 
     /** Layers in so many pieces that three machines would need more mappings than a process can have. */
