@@ -5,6 +5,7 @@ import dev.multivisor.host.EngineJar;
 import dev.multivisor.host.EnginePool;
 import dev.multivisor.host.MachineEnd;
 import dev.multivisor.host.MachineHost;
+import dev.multivisor.host.SavedMachine;
 import dev.multivisor.host.StreamConsole;
 import dev.multivisor.host.VirtualMachine;
 import java.io.IOException;
@@ -31,7 +32,8 @@ import picocli.CommandLine.Spec;
         name = "clone",
         description = {
             "Starts several machines from one snapshot. What they do not change of its memory is there once for all.",
-            "Each guest that has a VM generation ID gets another one, and takes new random numbers.",
+            "Each guest that has a VM generation ID gets another one, and takes new random numbers if its kernel has a"
+                    + " driver for it. With \"--count 1\", \"--param vmgenid=GUID\" chooses it.",
             "They run in this process, until all have ended; \"ps\", \"console\", \"upgrade\" and the others find each"
                     + " by its name."
         },
@@ -106,6 +108,10 @@ final class CloneCommand implements Callable<Integer> {
         if (count < 1 || count > MOST) {
             throw new CliException("--count: " + count + " is not between 1 and " + MOST);
         }
+        SnapshotRun.generation(parameters).filter(id -> count > 1).ifPresent(id -> {
+            throw new CliException("--param " + SavedMachine.GENERATION + "=" + id + ": " + count
+                    + " machines need different ones; without it, each gets its own");
+        });
         PrintWriter err = spec.commandLine().getErr();
         String prefix = name.isEmpty() ? "clone" : name;
         if (prefix.length() > LONGEST_PREFIX) {

@@ -24,8 +24,14 @@ import java.util.UUID;
  * @param machine what was saved
  * @param memory where its memory is
  * @param spec what it is to be on the engine
+ * @param renewed whether each machine gets a generation ID of its own, and so is told that it is a copy
  */
-record SnapshotRun(SavedMachine machine, MemoryImage memory, MachineSpec spec) {
+record SnapshotRun(SavedMachine machine, MemoryImage memory, MachineSpec spec, boolean renewed) {
+    private static final String ANY = "on";
+
+    /** As a generation ID looks; whether it is one, the engine says. */
+    private static final String IDENTIFIER = "[0-9A-Fa-f-]{36}";
+
     /**
      * What is asked for.
      *
@@ -53,7 +59,8 @@ record SnapshotRun(SavedMachine machine, MemoryImage memory, MachineSpec spec) {
             snapshot.check();
         }
         SavedMachine machine = snapshot.machine();
-        if (!machine.hasGeneration()) {
+        Optional<String> generation = Optional.ofNullable(changes.get(SavedMachine.GENERATION));
+        if (!machine.hasGeneration() && generation.isEmpty()) {
             err.println("multivisor: snapshot " + snapshot.name() + ": its guest has no VM generation ID (run --param "
                     + SavedMachine.GENERATION + "=on), so it does not reseed its random numbers");
         }
@@ -68,12 +75,18 @@ record SnapshotRun(SavedMachine machine, MemoryImage memory, MachineSpec spec) {
         return new SnapshotRun(
                 machine,
                 snapshot.memory(),
-                new MachineSpec(machine.spec().cpus(), machine.spec().cpuModel(), parameters));
+                new MachineSpec(machine.spec().cpus(), machine.spec().cpuModel(), parameters),
+                machine.hasGeneration() && generation.orElse(ANY).equals(ANY));
     }
 
-    /** What one more machine is to be: each copy has a generation ID of its own. */
+    /** The generation ID that the settings name, which can be one machine's only. */
+    static Optional<String> generation(Map<String, String> changes) {
+        return Optional.ofNullable(changes.get(SavedMachine.GENERATION)).filter(value -> value.matches(IDENTIFIER));
+    }
+
+    /** What one more machine is to be. */
     MachineSpec next() {
-        if (!machine.hasGeneration()) {
+        if (!renewed) {
             return spec;
         }
         Map<String, String> parameters = new TreeMap<>(spec.parameters());

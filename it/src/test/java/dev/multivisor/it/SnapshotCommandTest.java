@@ -2,6 +2,7 @@ package dev.multivisor.it;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.multivisor.api.MachineSpec;
@@ -17,6 +18,9 @@ import dev.multivisor.snapshots.SnapshotStore;
 import java.io.ByteArrayOutputStream;
 import java.lang.ProcessBuilder.Redirect;
 import java.net.UnixDomainSocketAddress;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -27,6 +31,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.UUID;
 import java.util.concurrent.Callable;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -68,6 +73,9 @@ class SnapshotCommandTest {
 
     /** Of the guest's kernel and programs alone, four machines share more. */
     private static final long SHARED_KIB = 8 << 10;
+
+    /** Where the newest engine has the generation ID. */
+    private static final long GENERATION_ADDRESS = 0xff000;
 
     /** How long a guest may take to draw, in nanoseconds. */
     private static final long PATIENCE = 300_000_000_000L;
@@ -283,6 +291,39 @@ class SnapshotCommandTest {
         try (SocketChannel control = SocketChannel.open(UnixDomainSocketAddress.of(socket))) {
             assertTrue(control.isConnected());
         }
+    }
+
+    /** One that is named is the machine's; "off" is refused, as for every machine that has one. */
+    @Test
+    void aGenerationCanBeNamed() throws Exception {
+        small();
+        String id = "01234567-89ab-cdef-0123-456789abcdef";
+        String named = "vmgenid=" + id;
+        bad("parameter 'vmgenid': cannot be turned off", "run", "--from", "small", "--param", "vmgenid=off");
+        bad("parameter 'vmgenid': '1-2' is neither", "clone", "small", "--param", "vmgenid=1-2", "--timeout", "5s");
+        bad("--param " + named + ": 2 machines need", "clone", "small", "--param", named, "--timeout", "5s");
+
+        assertEquals(id, told("run", start("run", "--from", "small", "--name", "run", "--param", named)));
+        assertEquals(id, told("web-1", start("clone", "small", "--count", "1", "--name", "web", "--param", named)));
+        // What a machine was told is not what a copy of it is to be told.
+        assertNotEquals(id, told("on", start("run", "--from", "run", "--name", "on", "--param", "vmgenid=on")));
+    }
+
+    /** The generation ID in a machine's memory, which is its parameter too. Leaves a snapshot of the machine's name. */
+    private String told(String machine, Launcher.Running run) throws Exception {
+        run.awaitOutput("\n");
+        multivisor(0, "snapshot", "create", machine, "--name", machine);
+        run.process().destroyForcibly().waitFor();
+        Snapshot snapshot = new SnapshotStore(folder.resolve("multivisor/snapshots")).find(machine);
+        ByteBuffer id = ByteBuffer.allocate(16).order(ByteOrder.LITTLE_ENDIAN);
+        try (FileChannel memory =
+                FileChannel.open(snapshot.memory().layers().getLast().file())) {
+            memory.read(id, GENERATION_ADDRESS);
+        }
+        long high = (long) id.getInt(0) << 32 | (id.getShort(4) & 0xffffL) << 16 | id.getShort(6) & 0xffffL;
+        String text = new UUID(high, id.order(ByteOrder.BIG_ENDIAN).getLong(8)).toString();
+        assertEquals(snapshot.machine().spec().parameters().get("vmgenid"), text);
+        return text;
     }
 
     /** Layers in so many pieces that three machines would need more mappings than a process can have. */
