@@ -74,6 +74,7 @@ public final class GuestRam implements GuestMemory, AutoCloseable {
                 throw new HostException(
                         "memory " + file + ": has " + channel.size() + " bytes, the machine " + bytes.byteSize());
             }
+            // Without the C library everything is copied.
             int descriptor = fallback.isEmpty() ? Libc.open(file) : -1;
             try {
                 PageRuns pages = layer.pages();

@@ -3,6 +3,7 @@ package dev.multivisor.host;
 import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
@@ -13,6 +14,7 @@ import java.lang.foreign.StructLayout;
 import java.lang.foreign.SymbolLookup;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.VarHandle;
+import java.net.URLDecoder;
 import java.nio.file.Path;
 
 /**
@@ -29,6 +31,7 @@ final class Libc {
     private static final int MADV_HUGEPAGE = 14;
     private static final int MADV_DONTDUMP = 16;
     private static final long MAP_FAILED = -1;
+    private static final int ENOMEM = 12;
     private static final int O_RDONLY_CLOEXEC = 0x80000;
 
     private static final StructLayout CALL_STATE = Linker.Option.captureStateLayout();
@@ -87,8 +90,10 @@ final class Libc {
             MemorySegment result = (MemorySegment)
                     HANDLES.mmap.invokeExact(state, start, size, PROT_READ | PROT_WRITE, flags, descriptor, offset);
             if (result.address() != address) {
-                throw new HostException("guest memory: the system refuses to map a part of a file (errno "
-                        + (int) ERRNO.get(state, 0L) + ")");
+                int errno = (int) ERRNO.get(state, 0L);
+                throw new HostException("guest memory: the system refuses to map a part of a file ("
+                        + (errno == ENOMEM ? "more mappings than vm.max_map_count allows, or too little memory; " : "")
+                        + "errno " + errno + ")");
             }
         } catch (Throwable e) {
             throw rethrow(e);
@@ -96,16 +101,42 @@ final class Libc {
     }
 
     /**
-     * Opens a file for reading; negative if the system refuses.
+     * Opens a file for reading.
      *
      * <p>Reason: {@link #mapFile} needs a descriptor. Safety: the path is copied and ends with a zero.
      */
     static int open(Path file) {
         try (Arena arena = Arena.ofConfined()) {
-            return (int) HANDLES.open.invokeExact(arena.allocateFrom(file.toString()), O_RDONLY_CLOEXEC);
+            MemorySegment state = arena.allocate(CALL_STATE);
+            MemorySegment path = arena.allocateFrom(bytes(file), ISO_8859_1);
+            int descriptor = (int) HANDLES.open.invokeExact(state, path, O_RDONLY_CLOEXEC);
+            if (descriptor < 0) {
+                throw new HostException(
+                        "memory " + file + ": cannot be opened (" + message((int) ERRNO.get(state, 0L)) + ")");
+            }
+            return descriptor;
         } catch (Throwable e) {
             throw rethrow(e);
         }
+    }
+
+    /** A path as the system has it, a character for each byte: it need not be in the charset that Java takes it for. */
+    private static String bytes(Path file) {
+        return URLDecoder.decode(file.toUri().getRawSchemeSpecificPart().replace("+", "%2B"), ISO_8859_1);
+    }
+
+    /**
+     * What an error's number means. Bound when it is needed, since a start has no time for it.
+     *
+     * <p>Reason: a number alone tells users nothing. Safety: the text is the library's, ends with a zero, and is copied.
+     */
+    @SuppressWarnings("restricted")
+    private static String message(int errno) throws Throwable {
+        Linker linker = Linker.nativeLinker();
+        MethodHandle strerror = linker.downcallHandle(
+                linker.defaultLookup().findOrThrow("strerror"), FunctionDescriptor.of(ADDRESS, JAVA_INT));
+        MemorySegment text = (MemorySegment) strerror.invokeExact(errno);
+        return text.reinterpret(Long.MAX_VALUE).getString(0);
     }
 
     /**
@@ -190,7 +221,8 @@ final class Libc {
             MethodHandle open = linker.downcallHandle(
                     lookup.findOrThrow("open"),
                     FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT),
-                    Linker.Option.firstVariadicArg(2));
+                    Linker.Option.firstVariadicArg(2),
+                    Linker.Option.captureCallState("errno"));
             MethodHandle close =
                     linker.downcallHandle(lookup.findOrThrow("close"), FunctionDescriptor.of(JAVA_INT, JAVA_INT));
             return new Handles(mmap, munmap, madvise, open, close, "");

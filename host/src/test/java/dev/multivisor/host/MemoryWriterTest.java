@@ -10,11 +10,15 @@ import java.io.RandomAccessFile;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
+import java.nio.charset.Charset;
+import java.nio.file.FileSystem;
+import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
 import java.util.stream.Stream;
@@ -228,6 +232,49 @@ class MemoryWriterTest {
         assertTrue(assertThrows(HostException.class, () -> GuestRam.map(image()))
                 .getMessage()
                 .contains("absent: cannot be read"));
+    }
+
+    /** Java opens more than the system does by its name, here a file in an archive; whatever the name's characters. */
+    @Test
+    void filesThatTheSystemDoesNotOpenAreRefused() throws IOException {
+        PageRuns first = PageRuns.of(new int[] {0, 1}, SIZE);
+        byte[] memory = new byte[(int) SIZE];
+        memory[0] = 42;
+        boolean more = Charset.forName(System.getProperty("sun.jnu.encoding"))
+                .newEncoder()
+                .canEncode('ü');
+        Path odd = Files.createDirectory(folder.resolve(more ? "a+b c%41ü" : "a+b c%41"));
+        Path file = Files.write(odd.resolve("memory"), memory);
+        layers.add(new MemoryImage.Layer(file, first));
+        try (GuestRam ram = GuestRam.map(image())) {
+            assertEquals(42, ram.bytes().get(ValueLayout.JAVA_BYTE, 0));
+        }
+        try (FileSystem archive = FileSystems.newFileSystem(folder.resolve("archive.zip"), Map.of("create", "true"))) {
+            Path inside = Files.write(archive.getPath("/memory"), memory);
+            layers.set(0, new MemoryImage.Layer(inside, first));
+            HostException e = assertThrows(HostException.class, () -> GuestRam.map(image()));
+            // The reason is in the user's language.
+            assertTrue(e.getMessage().matches("memory /memory: cannot be opened \\(\\P{Cntrl}+\\)"), e::getMessage);
+        }
+    }
+
+    /** A process can have so many mappings; a part that is too large is refused for the same reason, and safely. */
+    @Test
+    void theLimitOfMappingsIsNamed() throws IOException {
+        int descriptor = Libc.open(Files.write(folder.resolve("page"), new byte[PageRuns.PAGE]));
+        try (GuestRam ram = GuestRam.allocate(SIZE)) {
+            long address = ram.bytes().address();
+            HostException e = assertThrows(
+                    HostException.class, () -> Libc.mapFile(descriptor, 0, address, Long.MAX_VALUE / 2 + 1));
+            assertTrue(
+                    e.getMessage().contains("vm.max_map_count")
+                            && e.getMessage().contains("errno 12"),
+                    e::getMessage);
+            HostException other = assertThrows(HostException.class, () -> Libc.mapFile(-1, 0, address, PageRuns.PAGE));
+            assertTrue(other.getMessage().endsWith(" a part of a file (errno 9)"), other::getMessage);
+        } finally {
+            Libc.close(descriptor);
+        }
     }
 
     @Test
