@@ -25,11 +25,11 @@ final class RegionBuilder {
     /** Instructions and pages of a region. HotSpot's compile time grows faster than the size of a method. */
     private static final int MOST_INSTRUCTIONS = 80, MOST_PAGES = 8, MOST_BLOCKS = 100;
 
-    /**
-     * Accesses to memory of a region. HotSpot needs some 800 nodes for each, and puts nothing more in line in a method of
-     * 18,000 (NodeCountInliningCutoff): what is beyond that would be calls.
-     */
-    private static final int MOST_ACCESSES = 22;
+    /** Nodes of a region's method: HotSpot puts nothing more in line at 18,000 (NodeCountInliningCutoff). */
+    private static final int MOST_NODES = 17_600;
+
+    /** Nodes that HotSpot needs, more or less, for an access to memory and for a floating-point operation. */
+    private static final int ACCESS_NODES = 800, FLOAT_NODES = 400;
 
     /** A block that is so many times colder than what is compiled is left out. */
     private static final int COLDER = 32;
@@ -133,7 +133,7 @@ final class RegionBuilder {
         queue.add(new Candidate(entry, 0));
         seen.add(0L);
         int instructions = 0;
-        int accesses = 0;
+        int nodes = 0;
         while (!queue.isEmpty() && chosen.size() < MOST_BLOCKS) {
             Candidate candidate = queue.remove();
             Block block = candidate.block;
@@ -141,8 +141,7 @@ final class RegionBuilder {
             int count = usable.done;
             if (count == 0
                     || !chosen.isEmpty()
-                            && (instructions + count > MOST_INSTRUCTIONS
-                                    || accesses + usable.accesses > MOST_ACCESSES)) {
+                            && (instructions + count > MOST_INSTRUCTIONS || nodes + usable.nodes > MOST_NODES)) {
                 continue;
             }
             if (!pages.contains(block.linear >>> 12) && pages.size() == MOST_PAGES) {
@@ -151,7 +150,7 @@ final class RegionBuilder {
             pages.add(block.linear >>> 12);
             chosen.put(candidate.offset, block);
             instructions += count;
-            accesses += usable.accesses;
+            nodes += usable.nodes;
             for (Block next : followers(block)) {
                 long offset = next.linear - entry.linear;
                 if (acceptable(next, offset) && seen.add(offset)) {
@@ -177,19 +176,19 @@ final class RegionBuilder {
                 && (block.second < 0 || cpu.mmu.executable((block.linear & -4096L) + 4096, block.second & -4096L));
     }
 
-    /** How far a block can be compiled: instructions before one that the interpreter has to execute, their bytes and accesses. */
-    private record Usable(int done, int bytes, int accesses) {}
+    /** How far a block can be compiled: instructions before one that the interpreter has to execute, their bytes and nodes. */
+    private record Usable(int done, int bytes, int nodes) {}
 
     private static Usable usable(Block block) {
         int done = 0;
         int bytes = 0;
-        int accesses = 0;
+        int nodes = 0;
         for (Step s = block.first; s != null && compilable(s); s = s.following) {
             done = s.done;
             bytes = s.next;
-            accesses += accesses(s.instruction);
+            nodes += ACCESS_NODES * accesses(s.instruction) + FLOAT_NODES * floats(s.instruction);
         }
-        return new Usable(done, bytes, accesses);
+        return new Usable(done, bytes, nodes);
     }
 
     /** How often an instruction reaches for memory, more or less: what it reads and writes are two. */
@@ -199,6 +198,16 @@ final class RegionBuilder {
             case LEA, NOP -> 0;
             case MOV, CMP, TEST -> i.memory() ? 1 : 0;
             default -> i.memory() ? 2 : 0;
+        };
+    }
+
+    /** On how many numbers an instruction computes. */
+    private static int floats(Instruction i) {
+        return switch (i.op) {
+            case ADDSD, SUBSD, MULSD, DIVSD, SQRTSD, ADDSS, SUBSS, MULSS, DIVSS, SQRTSS -> 1;
+            case ADDPD, SUBPD, MULPD, DIVPD, SQRTPD -> 2;
+            case ADDPS, SUBPS, MULPS, DIVPS, SQRTPS -> 4;
+            default -> 0;
         };
     }
 

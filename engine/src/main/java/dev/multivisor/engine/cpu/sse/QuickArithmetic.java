@@ -49,23 +49,32 @@ public final class QuickArithmetic {
     /** MULSD. */
     public static double multiply(Cpu cpu, double x, double y) {
         double z = x * y;
-        return exactProduct(x, y, z) || inexactProduct(cpu, x, y, z) ? z : left();
+        return quickProduct(cpu, x, y, z) ? z : left();
     }
 
     /** DIVSD. */
     public static double divide(Cpu cpu, double x, double y) {
         double z = x / y;
-        return exactQuotient(x, y, z) || inexactQuotient(cpu, x, y, z) ? z : left();
+        return quickQuotient(cpu, x, y, z) ? z : left();
     }
 
     /** SQRTSD. */
     public static double squareRoot(Cpu cpu, double x) {
         double z = Math.sqrt(x);
-        return exactRoot(x, z) || rounded(cpu, x, x, z) ? z : left();
+        return (Mxcsr.precise(cpu) ? x == 0 || rounded(x, x, z) : exactRoot(x, z)) ? z : left();
     }
 
     private static boolean quickSum(Cpu cpu, double x, double y, double z) {
-        return exact(FloatArithmetic.sumError(x, y, z), z) || inexactSum(cpu, x, y, z);
+        return (Mxcsr.precise(cpu) ? rounded(x, y, z) : exact(FloatArithmetic.sumError(x, y, z), z))
+                || zeroSum(cpu, x, y, z);
+    }
+
+    private static boolean quickProduct(Cpu cpu, double x, double y, double z) {
+        return (Mxcsr.precise(cpu) ? rounded(x, y, z) : exactProduct(x, y, z)) || zeroProduct(cpu, x, y, z);
+    }
+
+    private static boolean quickQuotient(Cpu cpu, double x, double y, double z) {
+        return (Mxcsr.precise(cpu) ? rounded(x, y, z) : exactQuotient(x, y, z)) || zeroQuotient(cpu, x, y);
     }
 
     /**
@@ -75,7 +84,11 @@ public final class QuickArithmetic {
      * @param size of a value that is so large that its rounding errors are doubles
      */
     private static boolean exact(double error, double size) {
-        return error == 0 && Math.abs(size) > SMALL;
+        return error == 0 && large(size);
+    }
+
+    private static boolean large(double size) {
+        return Math.abs(size) > SMALL;
     }
 
     private static boolean exactProduct(double x, double y, double z) {
@@ -83,40 +96,28 @@ public final class QuickArithmetic {
     }
 
     private static boolean exactQuotient(double x, double y, double z) {
-        return exact(Math.fma(z, y, -x), x) && Math.abs(z) > SMALL && normal(y);
+        return exact(Math.fma(z, y, -x), x) && large(z) && normal(y);
     }
 
     private static boolean exactRoot(double x, double z) {
         return x == 0 || exact(Math.fma(z, z, -x), x);
     }
 
-    private static boolean inexactSum(Cpu cpu, double x, double y, double z) {
-        return rounded(cpu, x, y, z) || zeroSum(cpu, x, y, z);
-    }
-
     private static boolean zeroSum(Cpu cpu, double x, double y, double z) {
         return (x == 0 || y == 0 || z == 0) && plain(cpu, x, y);
-    }
-
-    private static boolean inexactProduct(Cpu cpu, double x, double y, double z) {
-        return rounded(cpu, x, y, z) || zeroProduct(cpu, x, y, z);
     }
 
     private static boolean zeroProduct(Cpu cpu, double x, double y, double z) {
         return z == 0 && (x == 0 || y == 0) && plain(cpu, x, y);
     }
 
-    private static boolean inexactQuotient(Cpu cpu, double x, double y, double z) {
-        return rounded(cpu, x, y, z) || zeroQuotient(cpu, x, y);
-    }
-
     private static boolean zeroQuotient(Cpu cpu, double x, double y) {
         return x == 0 && y != 0 && plain(cpu, x, y);
     }
 
-    /** Whether rounding it changed nothing that was not so before. */
-    private static boolean rounded(Cpu cpu, double x, double y, double z) {
-        return Mxcsr.precise(cpu) && normal(x, y) && middle(z);
+    /** Whether rounding it changes nothing, if precision was lost before. */
+    private static boolean rounded(double x, double y, double z) {
+        return normal(x, y) && middle(z);
     }
 
     private static boolean middle(double z) {
@@ -162,23 +163,32 @@ public final class QuickArithmetic {
     /** MULSS. */
     public static float multiply(Cpu cpu, float x, float y) {
         float z = x * y;
-        return exactProduct(x, y, z) || inexactProduct(cpu, x, y, z) ? z : leftSingle();
+        return quickProduct(cpu, x, y, z) ? z : leftSingle();
     }
 
     /** DIVSS. */
     public static float divide(Cpu cpu, float x, float y) {
         float z = x / y;
-        return exactQuotient(x, y, z) || inexactQuotient(cpu, x, y, z) ? z : leftSingle();
+        return quickQuotient(cpu, x, y, z) ? z : leftSingle();
     }
 
     /** SQRTSS. */
     public static float squareRoot(Cpu cpu, float x) {
         float z = (float) Math.sqrt(x);
-        return exactRoot(x, z) || rounded(cpu, x, x, z) ? z : leftSingle();
+        return (Mxcsr.precise(cpu) ? x == 0 || rounded(x, x, z) : exactRoot(x, z)) ? z : leftSingle();
     }
 
     private static boolean quickSum(Cpu cpu, float x, float y, float z) {
-        return exact(sumError(x, y, z), z) || inexactSum(cpu, x, y, z);
+        return (Mxcsr.precise(cpu) ? rounded(x, y, z) : exact(FloatArithmetic.sumError(x, y, z), z))
+                || zeroSum(cpu, x, y, z);
+    }
+
+    private static boolean quickProduct(Cpu cpu, float x, float y, float z) {
+        return (Mxcsr.precise(cpu) ? rounded(x, y, z) : exactProduct(x, y, z)) || zeroProduct(cpu, x, y, z);
+    }
+
+    private static boolean quickQuotient(Cpu cpu, float x, float y, float z) {
+        return (Mxcsr.precise(cpu) ? rounded(x, y, z) : exactQuotient(x, y, z)) || zeroQuotient(cpu, x, y);
     }
 
     private static float sumError(float x, float y, float z) {
@@ -202,32 +212,20 @@ public final class QuickArithmetic {
         return x == 0 || exactProduct(z, z, x);
     }
 
-    private static boolean inexactSum(Cpu cpu, float x, float y, float z) {
-        return rounded(cpu, x, y, z) || zeroSum(cpu, x, y, z);
-    }
-
     private static boolean zeroSum(Cpu cpu, float x, float y, float z) {
         return (x == 0 || y == 0 || z == 0) && plain(cpu, x, y);
-    }
-
-    private static boolean inexactProduct(Cpu cpu, float x, float y, float z) {
-        return rounded(cpu, x, y, z) || zeroProduct(cpu, x, y, z);
     }
 
     private static boolean zeroProduct(Cpu cpu, float x, float y, float z) {
         return z == 0 && (x == 0 || y == 0) && plain(cpu, x, y);
     }
 
-    private static boolean inexactQuotient(Cpu cpu, float x, float y, float z) {
-        return rounded(cpu, x, y, z) || zeroQuotient(cpu, x, y);
-    }
-
     private static boolean zeroQuotient(Cpu cpu, float x, float y) {
         return x == 0 && y != 0 && plain(cpu, x, y);
     }
 
-    private static boolean rounded(Cpu cpu, float x, float y, float z) {
-        return Mxcsr.precise(cpu) && normal(x, y) && middle(z);
+    private static boolean rounded(float x, float y, float z) {
+        return normal(x, y) && middle(z);
     }
 
     private static boolean middle(float z) {

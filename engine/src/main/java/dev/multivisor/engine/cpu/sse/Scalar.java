@@ -118,21 +118,21 @@ public final class Scalar {
 
     /** CVTTSD2SI to a quadword, also of a single that {@link #wide} has made wide. */
     public static long truncated64(Cpu cpu, long bits) {
-        double value = Double.longBitsToDouble(bits);
-        long integer = (long) value;
-        return integer == value && integer != Long.MAX_VALUE || inexact(cpu, value, 0x1p62) ? integer : left();
+        return truncated(cpu, Double.longBitsToDouble(bits), 0x1p62);
     }
 
     /** CVTTSD2SI to a doubleword, zero-extended. */
     public static long truncated32(Cpu cpu, long bits) {
-        double value = Double.longBitsToDouble(bits);
-        int integer = (int) value;
-        return integer == value || inexact(cpu, value, 0x1p30) ? integer & LOW : left();
+        return truncated(cpu, Double.longBitsToDouble(bits), 0x1p30) & LOW;
     }
 
-    /** Whether a number is so small that it can be converted, and that it is not exact is nothing new. */
-    private static boolean inexact(Cpu cpu, double value, double most) {
-        return Math.abs(value) < most && (cpu.mxcsr & PRECISION) == PRECISION;
+    private static long truncated(Cpu cpu, double value, double most) {
+        long integer = (long) value;
+        return Math.abs(value) < most && (integer == value || precisionLost(cpu)) ? integer : left();
+    }
+
+    private static boolean precisionLost(Cpu cpu) {
+        return (cpu.mxcsr & PRECISION) == PRECISION;
     }
 
     /** CVTSD2SI to a quadword. */
@@ -146,7 +146,10 @@ public final class Scalar {
     }
 
     private static long rounded(Cpu cpu, double value, double most) {
-        double rounded = Math.rint(value);
+        return whole(cpu, value, Math.rint(value), most);
+    }
+
+    private static long whole(Cpu cpu, double value, double rounded, double most) {
         return Math.abs(value) < most && (rounded == value || Mxcsr.precise(cpu)) ? (long) rounded : left();
     }
 
@@ -162,7 +165,11 @@ public final class Scalar {
 
     private static long toSingle(Cpu cpu, double value) {
         float single = (float) value;
-        return value == 0 || (single == value || Mxcsr.precise(cpu)) && normal(single) ? bits(single) : left();
+        return value == 0 || narrows(cpu, value, single) ? bits(single) : left();
+    }
+
+    private static boolean narrows(Cpu cpu, double value, float single) {
+        return (single == value || Mxcsr.precise(cpu)) && normal(single);
     }
 
     /** Neither zero nor infinite, and so large that nothing underflowed before rounding. */
