@@ -29,7 +29,7 @@ final class RegionBuilder {
     private static final int MOST_NODES = 17_600;
 
     /** Nodes that HotSpot needs, more or less, for an access to memory and for a floating-point operation. */
-    private static final int ACCESS_NODES = 800, FLOAT_NODES = 400;
+    private static final int ACCESS_NODES = 800, FLOAT_NODES = 250;
 
     /** A block that is so many times colder than what is compiled is left out. */
     private static final int COLDER = 32;
