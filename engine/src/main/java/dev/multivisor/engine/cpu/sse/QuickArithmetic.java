@@ -179,7 +179,7 @@ public final class QuickArithmetic {
     }
 
     private static boolean quickSum(Cpu cpu, float x, float y, float z) {
-        return (Mxcsr.precise(cpu) ? rounded(x, y, z) : exact(FloatArithmetic.sumError(x, y, z), z))
+        return (Mxcsr.precise(cpu) ? rounded(x, y, z) : exact(sumError(x, y, z), z))
                 || zeroSum(cpu, x, y, z);
     }
 
