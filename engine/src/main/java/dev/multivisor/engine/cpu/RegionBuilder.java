@@ -18,8 +18,8 @@ import java.util.Set;
 import java.util.function.LongFunction;
 
 /**
- * Chooses which blocks to compile together: from an entry, the hottest of those that were seen to follow, as far as
- * there is room. Calls and returns are followed like jumps, so that small functions get compiled into their callers.
+ * Chooses which blocks to compile together: from an entry, those that were seen to follow and are warm, loops first, as
+ * far as there is room. Calls and returns are followed like jumps, so that small functions get compiled into their callers.
  */
 final class RegionBuilder {
     /** Instructions and pages of a region. HotSpot's compile time grows faster than the size of a method. */
@@ -34,13 +34,43 @@ final class RegionBuilder {
     /** A block that is so many times colder than what is compiled is left out. */
     private static final int COLDER = 32;
 
+    /** Blocks that are looked at for a region; and the length of a way that there is not. */
+    private static final int MOST_EXPLORED = 200, NO_WAY = 1000;
+
     /** Offsets are 32-bit numbers in compiled code. */
     private static final long FAR = 1L << 30;
 
     /** A region to be compiled. */
     record Plan(RegionSource source, Block[] blocks, Region.Page[] pages) {}
 
-    private record Candidate(Block block, long offset) {}
+    /** A block that may be chosen. */
+    private static final class Candidate {
+        final Block block;
+        final long offset;
+
+        /** In the order of discovery. */
+        final int number;
+
+        /** How many blocks it is from the entry, and from here to the entry. */
+        final int there;
+
+        int back = NO_WAY;
+
+        /** What was seen to lead here. */
+        final List<Candidate> before = new ArrayList<>();
+
+        Candidate(Block block, long offset, int number, int there) {
+            this.block = block;
+            this.offset = offset;
+            this.number = number;
+            this.there = there;
+        }
+
+        /** Blocks on the shortest way from the entry through it and back. */
+        int way() {
+            return there + back;
+        }
+    }
 
     private final Cpu cpu;
     private final PhysicalMemory memory;
@@ -124,13 +154,16 @@ final class RegionBuilder {
         return usable(block).bytes();
     }
 
+    /** As many as there is room for, those first that lie on the shortest ways from the entry back to it. */
     private Map<Long, Block> choose(Block entry) {
+        Map<Long, Candidate> around = explore(entry);
         Map<Long, Block> chosen = new HashMap<>();
         Set<Long> pages = new HashSet<>();
         Set<Long> seen = new HashSet<>();
-        PriorityQueue<Candidate> queue =
-                new PriorityQueue<>(Comparator.comparingInt((Candidate c) -> -warmth(c.block)));
-        queue.add(new Candidate(entry, 0));
+        PriorityQueue<Candidate> queue = new PriorityQueue<>(Comparator.comparingInt(Candidate::way)
+                .thenComparingInt(candidate -> -warmth(candidate.block))
+                .thenComparingInt(candidate -> candidate.number));
+        queue.add(around.get(0L));
         seen.add(0L);
         int instructions = 0;
         int nodes = 0;
@@ -152,13 +185,49 @@ final class RegionBuilder {
             instructions += count;
             nodes += usable.nodes;
             for (Block next : followers(block)) {
-                long offset = next.linear - entry.linear;
-                if (acceptable(next, offset) && seen.add(offset)) {
-                    queue.add(new Candidate(next, offset));
+                Candidate follower = around.get(next.linear - entry.linear);
+                if (follower != null && follower.block == next && seen.add(follower.offset)) {
+                    queue.add(follower);
                 }
             }
         }
         return chosen;
+    }
+
+    /** The blocks around an entry that are warm enough, by offset, with the ways to them and back. */
+    private Map<Long, Candidate> explore(Block entry) {
+        Map<Long, Candidate> around = new LinkedHashMap<>();
+        Deque<Candidate> queue = new ArrayDeque<>();
+        Candidate first = new Candidate(entry, 0, 0, 0);
+        around.put(0L, first);
+        queue.add(first);
+        while (!queue.isEmpty()) {
+            Candidate candidate = queue.remove();
+            for (Block next : followers(candidate.block)) {
+                long offset = next.linear - entry.linear;
+                Candidate known = around.get(offset);
+                if (known == null && around.size() < MOST_EXPLORED && acceptable(next, offset)) {
+                    known = new Candidate(next, offset, around.size(), candidate.there + 1);
+                    around.put(offset, known);
+                    queue.add(known);
+                }
+                if (known != null && known.block == next) {
+                    known.before.add(candidate);
+                }
+            }
+        }
+        first.back = 0;
+        queue.add(first);
+        while (!queue.isEmpty()) {
+            Candidate candidate = queue.remove();
+            for (Candidate before : candidate.before) {
+                if (before.back == NO_WAY) {
+                    before.back = candidate.back + 1;
+                    queue.add(before);
+                }
+            }
+        }
+        return around;
     }
 
     /** Blocks with compiled code are no longer counted: they are hot. */

@@ -81,4 +81,19 @@ class RegionViewTest {
                 cpu.interpreter.regions(OptionalLong.of(second)).stream().anyMatch(region -> region.start() == second),
                 () -> "" + cpu.interpreter.regions(OptionalLong.empty()));
     }
+
+    /** A loop of two ways, before code that is compiled already and leaves no room for both if it is chosen first. */
+    @Test
+    void aLoopIsCompiledAsAWhole() {
+        String rest = ("add $1, %edx; ".repeat(15) + "jmp 6f; 6: ").repeat(5);
+        TestCpu cpu = new TestCpu(RegionCompiler.immediate(100));
+        cpu.program("xor %edi, %edi; mov $200, %ebx; jmp 5f;"
+                        + " 1: mov $1000, %ecx; 2: test $1, %ecx; jnz 3f; add $1, %eax; jmp 4f; 3: add $2, %eax;"
+                        + " 4: dec %ecx; jnz 2b; 5: " + rest + "dec %ebx; jz 7f; test %edi, %edi; jz 5b; jmp 1b;"
+                        + " 7: test %edi, %edi; jnz 8f; mov $1, %edi; mov $30, %ebx; jmp 1b; 8: hlt")
+                .run();
+        List<RegionView> all = cpu.interpreter.regions(OptionalLong.empty());
+        long entered = all.stream().mapToLong(RegionView::entered).sum();
+        assertTrue(entered < 5000, all::toString);
+    }
 }

@@ -179,8 +179,7 @@ public final class QuickArithmetic {
     }
 
     private static boolean quickSum(Cpu cpu, float x, float y, float z) {
-        return (Mxcsr.precise(cpu) ? rounded(x, y, z) : exact(sumError(x, y, z), z))
-                || zeroSum(cpu, x, y, z);
+        return (Mxcsr.precise(cpu) ? rounded(x, y, z) : exact(sumError(x, y, z), z)) || zeroSum(cpu, x, y, z);
     }
 
     private static boolean quickProduct(Cpu cpu, float x, float y, float z) {
