@@ -116,6 +116,9 @@ test:
     # Update-ended: once a second, and the seconds have moved then.
     cmos_write 0x0b, 0x12
     cmos_read 0x0c
+    sti                                     # a periodic one may still wait in the PIC
+    nop
+    cli
     movl $0, rtc_ticks
     wait rtc_ticks, 1
     mov register_c, %al
