@@ -14,9 +14,8 @@ import dev.multivisor.engine.cpu.Leave;
  *   <li>what has a zero among operands and result, and is exact for it.
  * </ul>
  *
- * <p>Operands are normal numbers or zeros. All methods are small, so that HotSpot puts them in line.
- *
- * <p>They throw {@link Leave} where it is not quick.
+ * <p>Operands are normal numbers or zeros. The methods throw {@link Leave} where it is not quick. HotSpot puts them in line
+ * wherever they are called, as the launcher tells it to.
  */
 public final class QuickArithmetic {
     /** Twice the least normal number, so that nothing underflowed before rounding. */
