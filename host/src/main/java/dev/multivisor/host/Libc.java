@@ -1,9 +1,9 @@
 package dev.multivisor.host;
 
 import static java.lang.foreign.ValueLayout.ADDRESS;
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
-import static java.nio.charset.StandardCharsets.ISO_8859_1;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
@@ -14,7 +14,6 @@ import java.lang.foreign.StructLayout;
 import java.lang.foreign.SymbolLookup;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.VarHandle;
-import java.net.URLDecoder;
 import java.nio.file.Path;
 
 /**
@@ -108,7 +107,7 @@ final class Libc {
     static int open(Path file) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment state = arena.allocate(CALL_STATE);
-            MemorySegment path = arena.allocateFrom(bytes(file), ISO_8859_1);
+            MemorySegment path = arena.allocateFrom(JAVA_BYTE, bytes(file));
             int descriptor = (int) HANDLES.open.invokeExact(state, path, O_RDONLY_CLOEXEC);
             if (descriptor < 0) {
                 throw new HostException(
@@ -120,9 +119,17 @@ final class Libc {
         }
     }
 
-    /** A path as the system has it, a character for each byte: it need not be in the charset that Java takes it for. */
-    private static String bytes(Path file) {
-        return URLDecoder.decode(file.toUri().getRawSchemeSpecificPart().replace("+", "%2B"), ISO_8859_1);
+    /** A path as the system has it, with a zero at its end: it need not be in the charset that Java takes it for. */
+    private static byte[] bytes(Path file) {
+        String escaped = file.toUri().getRawSchemeSpecificPart();
+        byte[] bytes = new byte[escaped.length() + 1];
+        int size = 0;
+        for (int n = 0; n < escaped.length(); size++) {
+            boolean escape = escaped.charAt(n) == '%';
+            bytes[size] = (byte) (escape ? Integer.parseInt(escaped, n + 1, n + 3, 16) : escaped.charAt(n));
+            n += escape ? 3 : 1;
+        }
+        return bytes;
     }
 
     /**
