@@ -13,7 +13,6 @@ import java.lang.constant.ClassDesc;
 /** Comparisons and conversions of one floating-point number, in line; those that are not quick are the interpreter's. */
 final class Scalars {
     private static final ClassDesc SCALAR = Code.desc(Scalar.class);
-    private static final long LOW = 0xffffffffL;
 
     private final Code code;
     private final CodeBuilder b;
