@@ -39,9 +39,8 @@ public final class Dispatch {
             new byte[InstructionTable.STANDARD.forms().size()];
 
     static {
-        // A call of a class that is not there yet would make HotSpot give up the interpreter's loop, or a region's
-        // code,
-        // and compile it again.
+        // A call of a class that is not there yet would make HotSpot give up the interpreter's loop, or the code of a
+        // region, and compile it again.
         try {
             MethodHandles.lookup().ensureInitialized(FpuInstructions.class);
             MethodHandles.lookup().ensureInitialized(SseInstructions.class);

@@ -13,7 +13,7 @@ import dev.multivisor.engine.isa.Op;
  * rounding error is computed, which is exact away from the ends of the exponent range. Everything else goes to
  * {@link SoftFloat}.
  */
-public final class FloatArithmetic {
+final class FloatArithmetic {
     private static final long EXPONENT64 = 0x7ffL << 52;
     private static final int EXPONENT32 = 0xff << 23;
 
@@ -149,7 +149,7 @@ public final class FloatArithmetic {
         return (cpu.mxcsr & Mxcsr.PE) != 0;
     }
 
-    public static long add64(Cpu cpu, long a, long b) {
+    static long add64(Cpu cpu, long a, long b) {
         double x = Double.longBitsToDouble(a);
         double y = Double.longBitsToDouble(b);
         double z = x + y;
@@ -168,7 +168,7 @@ public final class FloatArithmetic {
                 : SoftFloat.add(cpu, a, b, SoftFloat.DOUBLE);
     }
 
-    public static long subtract64(Cpu cpu, long a, long b) {
+    static long subtract64(Cpu cpu, long a, long b) {
         double x = Double.longBitsToDouble(a);
         double y = Double.longBitsToDouble(b);
         double z = x - y;
@@ -199,7 +199,7 @@ public final class FloatArithmetic {
         }
     }
 
-    public static long multiply64(Cpu cpu, long a, long b) {
+    static long multiply64(Cpu cpu, long a, long b) {
         double x = Double.longBitsToDouble(a);
         double y = Double.longBitsToDouble(b);
         double z = x * y;
@@ -218,7 +218,7 @@ public final class FloatArithmetic {
                 : SoftFloat.multiply(cpu, a, b, SoftFloat.DOUBLE);
     }
 
-    public static long divide64(Cpu cpu, long a, long b) {
+    static long divide64(Cpu cpu, long a, long b) {
         double x = Double.longBitsToDouble(a);
         double y = Double.longBitsToDouble(b);
         double z = x / y;
@@ -236,7 +236,7 @@ public final class FloatArithmetic {
         return exact64(cpu, a, b) && zero64(a) && !zero64(b) ? result : SoftFloat.divide(cpu, a, b, SoftFloat.DOUBLE);
     }
 
-    public static long squareRoot64(Cpu cpu, long a) {
+    static long squareRoot64(Cpu cpu, long a) {
         double x = Double.longBitsToDouble(a);
         double z = Math.sqrt(x);
         long result = Double.doubleToRawLongBits(z);
@@ -275,7 +275,7 @@ public final class FloatArithmetic {
         return exponent == 0 ? zero32(a) : exponent != EXPONENT32;
     }
 
-    public static int add32(Cpu cpu, int a, int b) {
+    static int add32(Cpu cpu, int a, int b) {
         float x = Float.intBitsToFloat(a);
         float y = Float.intBitsToFloat(b);
         float z = x + y;
@@ -291,7 +291,7 @@ public final class FloatArithmetic {
                 : (int) SoftFloat.add(cpu, a & 0xffffffffL, b & 0xffffffffL, SoftFloat.SINGLE);
     }
 
-    public static int subtract32(Cpu cpu, int a, int b) {
+    static int subtract32(Cpu cpu, int a, int b) {
         float x = Float.intBitsToFloat(a);
         float y = Float.intBitsToFloat(b);
         float z = x - y;
@@ -307,7 +307,7 @@ public final class FloatArithmetic {
                 : (int) SoftFloat.subtract(cpu, a & 0xffffffffL, b & 0xffffffffL, SoftFloat.SINGLE);
     }
 
-    public static int multiply32(Cpu cpu, int a, int b) {
+    static int multiply32(Cpu cpu, int a, int b) {
         float x = Float.intBitsToFloat(a);
         float y = Float.intBitsToFloat(b);
         float z = x * y;
@@ -323,7 +323,7 @@ public final class FloatArithmetic {
                 : (int) SoftFloat.multiply(cpu, a & 0xffffffffL, b & 0xffffffffL, SoftFloat.SINGLE);
     }
 
-    public static int divide32(Cpu cpu, int a, int b) {
+    static int divide32(Cpu cpu, int a, int b) {
         float x = Float.intBitsToFloat(a);
         float y = Float.intBitsToFloat(b);
         float z = x / y;
@@ -339,7 +339,7 @@ public final class FloatArithmetic {
                 : (int) SoftFloat.divide(cpu, a & 0xffffffffL, b & 0xffffffffL, SoftFloat.SINGLE);
     }
 
-    public static int squareRoot32(Cpu cpu, int a) {
+    static int squareRoot32(Cpu cpu, int a) {
         float x = Float.intBitsToFloat(a);
         // A double has more than twice the bits, so that rounding twice does no harm.
         float z = (float) Math.sqrt(x);

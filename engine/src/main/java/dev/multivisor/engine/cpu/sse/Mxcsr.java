@@ -4,7 +4,7 @@ import dev.multivisor.engine.cpu.Cpu;
 import dev.multivisor.engine.cpu.CpuFault;
 
 /** MXCSR and SIMD floating-point exceptions (Intel SDM vol. 1, 10.2.3 and 11.5). */
-public final class Mxcsr {
+final class Mxcsr {
     /** Exception flags: invalid, denormal, divide by zero, overflow, underflow, precision. */
     static final int IE = 1, DE = 2, ZE = 4, OE = 8, UE = 16, PE = 32;
 
@@ -46,7 +46,7 @@ public final class Mxcsr {
      *
      * @throws CpuFault #XM (#UD without CR4.OSXMMEXCPT) if one is not masked; the destination must not be written yet
      */
-    public static void commit(Cpu cpu) {
+    static void commit(Cpu cpu) {
         int found = cpu.simdExceptions;
         if (found == 0) {
             return;
