@@ -266,19 +266,30 @@ class SnapshotCommandTest {
         assertEquals(0, result.status(), result::toString);
     }
 
-    /** A snapshot "small" of a guest that has not begun, and then takes its time. */
-    private void small() throws Exception {
+    private interface Action {
+        void accept(SnapshotStore store, VirtualMachine machine) throws Exception;
+    }
+
+    /** Does something with a machine that has not begun, and the snapshots' folder. */
+    private void created(String name, String parameters, Action action) throws Exception {
         EngineCatalog engines = EngineCatalog.of(List.of(Path.of(System.getProperty("multivisor.engines"))));
-        SnapshotStore store = new SnapshotStore(folder.resolve("multivisor/snapshots"));
         MachineSpec spec = new MachineSpec(1, "x86-64-v2", Map.of("vmgenid", "on"));
         try (StreamConsole nowhere = new StreamConsole(List.of());
                 MachineHost host = new MachineHost(() -> engines)) {
             VirtualMachine machine = host.create(
                     engines.newest(),
-                    new VirtualMachine.Settings("small", BuiltinGuest.MEMORY, spec, nowhere, nowhere),
-                    BuiltinGuest.boot("seconds=600"));
-            store.create(machine, new SnapshotRequest("small", Optional.empty(), false));
+                    new VirtualMachine.Settings(name, BuiltinGuest.MEMORY, spec, nowhere, nowhere),
+                    BuiltinGuest.boot(parameters));
+            action.accept(new SnapshotStore(folder.resolve("multivisor/snapshots")), machine);
         }
+    }
+
+    /** A snapshot "small" of a guest that has not begun, and then takes its time. */
+    private void small() throws Exception {
+        created(
+                "small",
+                "seconds=600",
+                (store, machine) -> store.create(machine, new SnapshotRequest("small", Optional.empty(), false)));
     }
 
     /** Whoever reads that they run can go on with "console" at once. */
@@ -329,15 +340,7 @@ class SnapshotCommandTest {
     /** Layers in so many pieces that three machines would need more mappings than a process can have. */
     @Test
     void clonesThatCannotShareSaySo() throws Exception {
-        EngineCatalog engines = EngineCatalog.of(List.of(Path.of(System.getProperty("multivisor.engines"))));
-        SnapshotStore store = new SnapshotStore(folder.resolve("multivisor/snapshots"));
-        MachineSpec spec = new MachineSpec(1, "x86-64-v2", Map.of("vmgenid", "on"));
-        try (StreamConsole nowhere = new StreamConsole(List.of());
-                MachineHost host = new MachineHost(() -> engines)) {
-            VirtualMachine machine = host.create(
-                    engines.newest(),
-                    new VirtualMachine.Settings("deep", BuiltinGuest.MEMORY, spec, nowhere, nowhere),
-                    BuiltinGuest.boot("seconds=1"));
+        created("deep", "seconds=1", (store, machine) -> {
             Optional<String> parent = Optional.empty();
             for (int n = 0; n < 14; n++) {
                 for (long address = 8 << 20; address < BuiltinGuest.MEMORY; address += 8192) {
@@ -346,7 +349,7 @@ class SnapshotCommandTest {
                 store.create(machine, new SnapshotRequest("deep-" + n, parent, false));
                 parent = Optional.of("deep-" + n);
             }
-        }
+        });
         Launcher.Result all = multivisor(0, "clone", "deep-13", "--count", "3");
         assertEquals(
                 "multivisor: snapshot deep-13: 2 of 3 machines copied some of its memory instead of sharing it: one process"
