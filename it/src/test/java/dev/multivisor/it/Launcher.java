@@ -29,6 +29,10 @@ final class Launcher {
         markAsBuilt();
     }
 
+    /** What the first command that boots a fetched image says, whichever test's that is. */
+    private static final String PREPARATION =
+            "multivisor: preparing faster boots, once, this takes half a minute... done.\n";
+
     private Launcher() {}
 
     /** How a run ended and what it printed. */
@@ -54,8 +58,8 @@ final class Launcher {
         Result await() throws InterruptedException {
             boolean ended = process.waitFor(PATIENCE.toSeconds(), TimeUnit.SECONDS);
             process.destroyForcibly().waitFor();
-            Result result =
-                    new Result(process.exitValue(), read(out), read(err), Duration.between(start, Instant.now()));
+            String problems = read(err).replace(PREPARATION, "");
+            Result result = new Result(process.exitValue(), read(out), problems, Duration.between(start, Instant.now()));
             assertTrue(ended, () -> "it hangs: " + result);
             return result;
         }
