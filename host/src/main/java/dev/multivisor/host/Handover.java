@@ -177,8 +177,7 @@ final class Handover {
                 return false;
             }
             // A yield lets no thread of lower priority go first: movers of several machines would keep all processors
-            // from
-            // the vCPUs that have to come out.
+            // from the vCPUs that have to come out.
             if (spare && System.nanoTime() - start < SPIN_NANOS) {
                 Thread.yield();
             } else {

@@ -15,9 +15,9 @@ import java.lang.invoke.VarHandle;
  * anything else compiled code is left, and the interpreter executes the instruction. A call to come back from in its place
  * would make HotSpot keep in memory what is in registers now, and compile many times as much.
  *
- * <p>The last page of a site is in locals: {@link Sites}. The calls are of methods small enough (MaxInlineSize) for HotSpot's optimizing compiler to put them in line however
- * often they are executed, and use too much of a stack (C1InlineStackLimit, as the launcher sets it) for its quick one,
- * which gave up some regions when it did.
+ * <p>The last page of a site is in locals: {@link Sites}. The calls are of methods small enough (MaxInlineSize) for
+ * HotSpot's optimizing compiler to put them in line however often they are executed, and use too much of a stack
+ * (C1InlineStackLimit, as the launcher sets it) for its quick one, which gave up some regions when it did.
  *
  * <p>On an x86 host plain accesses have x86's order as long as the JVM's compiler keeps it. With other vCPUs about, fences
  * that cost nothing at run time make it do so; without them nobody can tell.

@@ -46,8 +46,7 @@ public final class AcpiTables {
      * Builds them.
      *
      * @param address where the bytes are to be put in guest memory, below 4 GiB and a multiple of 64; the RSDP is at
-     * their
-     *     beginning
+     *     their beginning
      * @param generation whether the machine has a VM generation ID
      */
     public static byte[] build(long address, int cpus, boolean generation) {
