@@ -35,7 +35,7 @@ final class Format {
             System.err.println((apply ? "laid out: " : "layout differs: ") + root.relativize(file));
         }
         if (!apply && !wrong.isEmpty()) {
-            System.err.println("Put it right with: mvn -Pformat -pl format -Dformat=apply verify");
+            System.err.println("Put it right with: mvn -q -pl format -Dformat=apply verify");
             System.exit(1);
         }
     }

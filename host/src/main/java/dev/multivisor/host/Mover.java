@@ -312,8 +312,8 @@ final class Mover {
     private void gather() {
         attempt.expectMover(urgent);
         if (urgent) {
-            // Before they are told to come out: the time that this takes would keep a processor from one when another is
-            // out already. The mover goes before them, so it can tell them still.
+            // Before they are told to come out: the time that this takes would keep a processor from one when
+            // another is out already. The mover goes before them, so it can tell them still.
             urgency.begin(Urgency.VCPU, subject.hostThreads());
         }
         subject.begin(attempt);

@@ -59,7 +59,8 @@ final class Launcher {
             boolean ended = process.waitFor(PATIENCE.toSeconds(), TimeUnit.SECONDS);
             process.destroyForcibly().waitFor();
             String problems = read(err).replace(PREPARATION, "");
-            Result result = new Result(process.exitValue(), read(out), problems, Duration.between(start, Instant.now()));
+            Result result =
+                    new Result(process.exitValue(), read(out), problems, Duration.between(start, Instant.now()));
             assertTrue(ended, () -> "it hangs: " + result);
             return result;
         }
