@@ -6,9 +6,9 @@ import java.lang.management.MemoryUsage;
 
 /**
  * The part of the JVM's heap that is collected when it is full, which stops every thread for some milliseconds. What is
- * to be short must not run into that.
+ * to be short, or is to be told at once, must not run into that.
  */
-final class YoungSpace {
+public final class YoungSpace {
     /** Many times what a handover needs, and what other threads take meanwhile. */
     private static final long ROOM = 16L << 20;
 
@@ -21,11 +21,26 @@ final class YoungSpace {
 
     /** Has it collected now if it is nearly full. Does nothing with a collector that has no such space. */
     static void makeRoom() {
+        makeRoom(ROOM);
+    }
+
+    /**
+     * Has it collected now. What is alive in it, such as what a boot has left, takes no part in later collections, which are
+     * the shorter for it. Does nothing with a collector that has no such space.
+     */
+    public static void clear() {
+        makeRoom(Long.MAX_VALUE);
+    }
+
+    /** @param room with as many bytes there is nothing to do */
+    private static void makeRoom(long room) {
         for (MemoryPoolMXBean pool : ManagementFactory.getMemoryPoolMXBeans()) {
             if (pool.getName().equals("Eden Space")) {
                 long before = free(pool);
                 // Nothing but filling it up has it collected, and only it.
-                for (int n = 0; n < ROOM / CHUNK && before < ROOM && free(pool) <= before; n++) {
+                for (long n = pool.getUsage().getCommitted() / CHUNK;
+                        n >= 0 && before < room && free(pool) <= before;
+                        n--) {
                     garbage = new byte[CHUNK];
                 }
                 garbage = null;

@@ -3,6 +3,7 @@ package dev.multivisor.watch;
 import dev.multivisor.host.PageListener;
 import dev.multivisor.host.PageRegistration;
 import dev.multivisor.host.VirtualMachine;
+import dev.multivisor.host.YoungSpace;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Arrays;
@@ -16,6 +17,7 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.PriorityBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 
@@ -57,10 +59,13 @@ public final class IntegrityMonitor implements AutoCloseable {
         }
     }
 
-    /** @param code what the instruction is in, if that may be gone later; empty if it stays, or is not known */
-    private record Who(Alteration.Means means, int cpu, long instruction, String code) {}
+    private record Who(Alteration.Means means, int cpu, long instruction) {}
 
-    /** A write as it is noted; the rest is found out by whoever takes it. */
+    /**
+     * A write as it is noted; the rest is found out by whoever takes it.
+     *
+     * @param code what the instruction is in, where it was found out already because it may be gone later; else empty
+     */
     private record Note(
             long number,
             Moment when,
@@ -69,6 +74,7 @@ public final class IntegrityMonitor implements AutoCloseable {
             byte[] before,
             byte[] after,
             Who who,
+            AtomicReference<String> code,
             Thread writer) {
         boolean usual() {
             return Alteration.usual(range.part(), who.means);
@@ -98,6 +104,7 @@ public final class IntegrityMonitor implements AutoCloseable {
     private IntegrityMonitor(VirtualMachine machine, GuestKernel kernel) {
         this.machine = machine;
         this.kernel = kernel;
+        practise();
         registration = machine.pages().register(this::written);
         try {
             // A report waits until there is something to compare with; add does not wait for those who wait here.
@@ -113,7 +120,8 @@ public final class IntegrityMonitor implements AutoCloseable {
                     }
                 }
             }
-            practise();
+            // No change is to wait while what this, and the guest's boot, has left is collected.
+            YoungSpace.clear();
         } catch (Throwable e) {
             registration.close();
             throw e;
@@ -179,7 +187,7 @@ public final class IntegrityMonitor implements AutoCloseable {
                     kernel.physical(range.start()),
                     new byte[8],
                     new byte[8],
-                    new Who(Alteration.Means.CPU, 0, instruction, ""));
+                    who(new PageListener.Writer.Cpu(0, instruction)));
             nowhere.forEach(this::described);
             nowhere.clear();
         }
@@ -196,25 +204,26 @@ public final class IntegrityMonitor implements AutoCloseable {
             System.arraycopy(bytes, 0, page, from, bytes.length);
         }
         if (!Arrays.equals(before, bytes)) {
-            awaitTold(note(notes, when, address, before, bytes, who(writer)), when);
+            note(notes, when, address, before, bytes, who(writer)).ifPresent(this::awaitTold);
         }
     }
 
-    private void awaitTold(long number, Moment when) {
-        long end = when.nanos + WAIT_NANOS;
-        for (long left = WAIT_NANOS; told < number && left > 0; left = end - System.nanoTime()) {
+    private void awaitTold(Note note) {
+        long end = note.when.nanos + WAIT_NANOS;
+        for (long left = WAIT_NANOS; told < note.number && left > 0; left = end - System.nanoTime()) {
             LockSupport.parkNanos(this, left);
+        }
+        if (told < note.number) {
+            // A module may be gone when its change is told; now the vCPU is in it.
+            note.code.set(code(note));
         }
     }
 
     private Who who(PageListener.Writer writer) {
         if (writer instanceof PageListener.Writer.Cpu(int number, long instruction)) {
-            Alteration.Means means = means(machine.systemRegisters(number), instruction);
-            // A module may be gone when its change is told; now the vCPU is in it.
-            String code = means == Alteration.Means.CPU && !kernel.own(instruction) ? kernel.code(instruction) : "";
-            return new Who(means, number, instruction, code);
+            return new Who(means(machine.systemRegisters(number), instruction), number, instruction);
         }
-        return new Who(Alteration.Means.OUTSIDE, -1, 0, "");
+        return new Who(Alteration.Means.OUTSIDE, -1, 0);
     }
 
     private Alteration.Means means(Map<String, Long> registers, long instruction) {
@@ -224,10 +233,11 @@ public final class IntegrityMonitor implements AutoCloseable {
         return kernel.pokes(registers.get("CR3")) ? Alteration.Means.TEXT_POKE : Alteration.Means.CPU;
     }
 
-    /** Notes what of a write is in each of the ranges; the number of the last one that is worth waiting for, or -1. */
-    private long note(BlockingQueue<Note> to, Moment when, long address, byte[] before, byte[] after, Who who) {
+    /** Notes what of a write is in each of the ranges; the last one that is worth waiting for. */
+    private Optional<Note> note(
+            BlockingQueue<Note> to, Moment when, long address, byte[] before, byte[] after, Who who) {
         long start = kernel.linear(address);
-        long last = -1;
+        Optional<Note> last = Optional.empty();
         for (GuestKernel.Range range : kernel.ranges()) {
             long from = Math.max(start, range.start());
             long end = Math.min(start + after.length, range.start() + range.size());
@@ -236,9 +246,17 @@ public final class IntegrityMonitor implements AutoCloseable {
                 byte[] now = Arrays.copyOfRange(after, (int) (from - start), (int) (end - start));
                 if (to.size() < CAPACITY) {
                     Note note = new Note(
-                            numbers.getAndIncrement(), when, range, from, old, now, who, Thread.currentThread());
+                            numbers.getAndIncrement(),
+                            when,
+                            range,
+                            from,
+                            old,
+                            now,
+                            who,
+                            new AtomicReference<>(""),
+                            Thread.currentThread());
                     to.add(note);
-                    last = note.usual() ? last : note.number;
+                    last = note.usual() ? last : Optional.of(note);
                 } else {
                     lost.incrementAndGet();
                 }
@@ -276,11 +294,12 @@ public final class IntegrityMonitor implements AutoCloseable {
                 note.who.means,
                 note.who.cpu,
                 note.who.instruction,
-                code(note.who));
+                code(note));
     }
 
-    private String code(Who who) {
-        return who.instruction == 0 || !who.code.isEmpty() ? who.code : kernel.code(who.instruction);
+    private String code(Note note) {
+        String known = note.code.get();
+        return known.isEmpty() && note.who.instruction != 0 ? kernel.code(note.who.instruction) : known;
     }
 
     /** The parts that are watched, a line for each, for people. */
