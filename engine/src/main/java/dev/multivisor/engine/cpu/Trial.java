@@ -19,8 +19,8 @@ final class Trial {
     /** How often the entry is interpreted between two probes: at first, and at most. */
     private static final int SHORTEST = 10_000, LONGEST = 500_000;
 
-    /** Entries between two looks at code in use. */
-    private static final int LOOK = 1023;
+    /** Entries between two looks at code in use, and calls that such a look takes at most: to read the clock takes time too. */
+    private static final int LOOK = 1023, LOOKED = 32;
 
     /** Nanoseconds an instruction that are quick by themselves: the interpreter takes longer. */
     private static final double QUICK = 6;
@@ -81,7 +81,7 @@ final class Trial {
         done += instructions;
         nanos += time;
         calls++;
-        if (done < wanted) {
+        if (done < wanted && !(passed && calls == LOOKED)) {
             return 0;
         }
         double each = Math.max(0, nanos - QUICK_CALL * calls) / done;
