@@ -11,7 +11,8 @@ import java.util.function.IntPredicate;
  * breakpoint). Pages larger than 4 KiB are entered in pieces.
  */
 final class Tlb {
-    static final int ENTRIES = 4096;
+    private static final int ENTRY_BITS = 12;
+    static final int ENTRIES = 1 << ENTRY_BITS;
     static final int STRIDE_BITS = 2;
     static final int MASK = ENTRIES - 1 << STRIDE_BITS;
 
@@ -52,9 +53,13 @@ final class Tlb {
     /** Whether anything was entered since the last full flush. */
     private boolean used;
 
-    /** The index in {@link #tags} of an address's entry. */
+    /**
+     * The index in {@link #tags} of an address's entry. Higher bits of the page's number are in it too: else arrays that are a
+     * multiple of 16 MiB apart, and are gone through side by side, would displace each other at every step. They leave the
+     * lowest bit alone, so that neighbours have different entries: an access into the next page must not find that page's.
+     */
     static int index(long linear) {
-        return (int) (linear >>> 12 - STRIDE_BITS) & MASK;
+        return (int) (linear >>> 12 - STRIDE_BITS ^ linear >>> 12 + ENTRY_BITS << STRIDE_BITS + 1) & MASK;
     }
 
     /** Whether an entry lets writes through without the slow path. */

@@ -121,7 +121,7 @@ class SharedMemoryTest {
                     for (int n = 1; n <= writes; n++) {
                         other.mmu.store64(0x5008, n);
                         if (flavour == 1 && n % 5 == 0) {
-                            other.mmu.store8(0x5000 + (long) Tlb.ENTRIES * 4096 & 0xfffff, 0);
+                            other.mmu.store8(0x5000, 0);
                             other.mmu.flushNonGlobal();
                         } else if (flavour == 2 && n % 11 == 0) {
                             other.mmu.handleRequests();
