@@ -25,8 +25,8 @@ public final class YoungSpace {
     }
 
     /**
-     * Has it collected now. What is alive in it, such as what a boot has left, takes no part in later collections, which are
-     * the shorter for it. Does nothing with a collector that has no such space.
+     * Has it collected now, so that what is in it, such as what a boot has left, is not collected when something is to be told.
+     * Does nothing with a collector that has no such space.
      */
     public static void clear() {
         makeRoom(Long.MAX_VALUE);

@@ -59,13 +59,14 @@ public final class IntegrityMonitor implements AutoCloseable {
         }
     }
 
-    private record Who(Alteration.Means means, int cpu, long instruction) {}
+    /** @param code what the instruction is in, where it was found out already because it may be gone later; else empty */
+    private record Who(Alteration.Means means, int cpu, long instruction, AtomicReference<String> code) {
+        Who(Alteration.Means means, int cpu, long instruction) {
+            this(means, cpu, instruction, new AtomicReference<>(""));
+        }
+    }
 
-    /**
-     * A write as it is noted; the rest is found out by whoever takes it.
-     *
-     * @param code what the instruction is in, where it was found out already because it may be gone later; else empty
-     */
+    /** A write as it is noted; the rest is found out by whoever takes it. */
     private record Note(
             long number,
             Moment when,
@@ -74,7 +75,6 @@ public final class IntegrityMonitor implements AutoCloseable {
             byte[] before,
             byte[] after,
             Who who,
-            AtomicReference<String> code,
             Thread writer) {
         boolean usual() {
             return Alteration.usual(range.part(), who.means);
@@ -215,7 +215,7 @@ public final class IntegrityMonitor implements AutoCloseable {
         }
         if (told < note.number) {
             // A module may be gone when its change is told; now the vCPU is in it.
-            note.code.set(code(note));
+            note.who.code.set(code(note.who));
         }
     }
 
@@ -246,15 +246,7 @@ public final class IntegrityMonitor implements AutoCloseable {
                 byte[] now = Arrays.copyOfRange(after, (int) (from - start), (int) (end - start));
                 if (to.size() < CAPACITY) {
                     Note note = new Note(
-                            numbers.getAndIncrement(),
-                            when,
-                            range,
-                            from,
-                            old,
-                            now,
-                            who,
-                            new AtomicReference<>(""),
-                            Thread.currentThread());
+                            numbers.getAndIncrement(), when, range, from, old, now, who, Thread.currentThread());
                     to.add(note);
                     last = note.usual() ? last : Optional.of(note);
                 } else {
@@ -294,12 +286,12 @@ public final class IntegrityMonitor implements AutoCloseable {
                 note.who.means,
                 note.who.cpu,
                 note.who.instruction,
-                code(note));
+                code(note.who));
     }
 
-    private String code(Note note) {
-        String known = note.code.get();
-        return known.isEmpty() && note.who.instruction != 0 ? kernel.code(note.who.instruction) : known;
+    private String code(Who who) {
+        String known = who.code.get();
+        return known.isEmpty() && who.instruction != 0 ? kernel.code(who.instruction) : known;
     }
 
     /** The parts that are watched, a line for each, for people. */
