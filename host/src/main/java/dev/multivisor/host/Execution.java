@@ -391,7 +391,8 @@ final class Execution {
     void probationOver(Probation trial) {
         lock.lock();
         try {
-            probation = probation == trial ? null : probation;
+            // If the way back has failed, a vCPU that still fails there is to say so.
+            probation = probation == trial && !trial.lost() ? null : probation;
         } finally {
             lock.unlock();
         }
@@ -508,7 +509,8 @@ final class Execution {
         long deadline = System.nanoTime() + RESCUE_NANOS;
         while (System.nanoTime() < deadline && phase() == Phase.RUNNING && !trial.lost()) {
             Handover attempt = handover;
-            if (attempt != null) {
+            // The one that led here may not have ended yet.
+            if (attempt != null && !attempt.decided()) {
                 if (!attempt.arrive(number, System.nanoTime())) {
                     return Rescue.ABANDONED;
                 }

@@ -353,8 +353,9 @@ final class Mover {
             // Whatever an engine throws, the guest goes on at the source.
             reason = "failed while " + step + ": " + e;
         } finally {
-            attempt.giveUp();
+            // In this order, lest whoever sees that it is given up take this thread for one that hangs.
             over.countDown();
+            attempt.giveUp();
         }
     }
 
