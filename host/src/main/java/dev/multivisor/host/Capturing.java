@@ -13,6 +13,7 @@ import java.util.BitSet;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.IntStream;
 
 /**
  * Captures a machine: state and memory as they are at one moment. The guest is held until both are written, or with
@@ -36,6 +37,9 @@ final class Capturing {
 
     /** Pages fetched in one go while the guest runs. */
     private static final int CHUNK = 256;
+
+    /** How many pages are copied while the guest stands still: 0.1 ms. */
+    private static final int AT_ONCE = 64;
 
     private final VirtualMachine machine;
     private final Execution execution;
@@ -125,13 +129,10 @@ final class Capturing {
     private Capture running(MemoryWriter writer, boolean follows, Mover.Purpose purpose) throws IOException {
         BitSet changed = logged();
         if (purpose == Mover.Purpose.COPY) {
-            rehearse(execution.home());
+            rehearse();
         }
         Moment moment = new Moment(writer);
-        HandoverReport report = machine.stand(LONGEST, purpose, moment);
-        if (report.outcome() != HandoverReport.Outcome.POSSIBLE) {
-            throw new HostException("machine " + machine.name() + ": " + report.reason());
-        }
+        HandoverReport report = stand(purpose, moment);
         try (KeptPages kept = moment.kept) {
             // The guest does not stand still for this: what it writes meanwhile is looked at here and the next time.
             BitSet meanwhile = logged();
@@ -140,30 +141,76 @@ final class Capturing {
                 writer.only(changed);
             }
             early = meanwhile;
-            long all = memory.bytes().byteSize() / PageRuns.PAGE;
-            for (long first = 0; first < all; first += CHUNK) {
-                kept.keepRest(first, Math.min(CHUNK, all - first));
-            }
+            fetch(kept, System.nanoTime() + Long.MAX_VALUE);
             return new Capture(moment.saved, writer.finish(), writer.checksum(), report.stopped());
         }
     }
 
+    /**
+     * Copies a machine that runs on. Where the engine tracks no pages, all is copied before the state is saved, most of what
+     * the guest writes while it stands still for that, and the rest at once.
+     *
+     * @param copy takes the memory
+     * @param end when the time for that is over, by {@link System#nanoTime}
+     * @return what it was; empty if the time did not suffice
+     */
+    Optional<SavedMachine> copy(MemoryCopy copy, long end) {
+        if (live()) {
+            Moment moment = new Moment(copy);
+            stand(Mover.Purpose.COPY, moment);
+            try (KeptPages kept = moment.kept) {
+                return fetch(kept, end) ? Optional.of(moment.saved) : Optional.empty();
+            }
+        }
+        copy.all(end);
+        int[] written = copy.all(end).stream().toArray();
+        SavedMachine[] saved = new SavedMachine[1];
+        stand(Mover.Purpose.COPY, state -> {
+            saved[0] = saved(state);
+            IntStream.of(written).limit(AT_ONCE).forEach(copy::copy);
+            return () -> {};
+        });
+        IntStream.of(written).skip(AT_ONCE).forEach(copy::copy);
+        copy.all(end);
+        return System.nanoTime() - end < 0 ? Optional.of(saved[0]) : Optional.empty();
+    }
+
+    private HandoverReport stand(Mover.Purpose purpose, Mover.Moment moment) {
+        HandoverReport report = machine.stand(LONGEST, purpose, moment);
+        if (report.outcome() != HandoverReport.Outcome.POSSIBLE) {
+            throw new HostException("machine " + machine.name() + ": " + report.reason());
+        }
+        return report;
+    }
+
+    /** Fetches the pages that the guest has not written meanwhile; false if the time did not suffice. */
+    private boolean fetch(KeptPages kept, long end) {
+        long all = memory.bytes().byteSize() / PageRuns.PAGE;
+        for (long first = 0; first < all; first += CHUNK) {
+            if (System.nanoTime() - end > 0) {
+                return false;
+            }
+            kept.keepRest(first, Math.min(CHUNK, all - first));
+        }
+        return true;
+    }
+
     /** What is fetched while the guest stands still. */
     private final class Moment implements Mover.Moment {
-        private final MemoryWriter writer;
+        private final KeptPages.Sink sink;
 
         // Written by whoever carries it out, before it is said to be done:
         private SavedMachine saved;
         private KeptPages kept;
 
-        Moment(MemoryWriter writer) {
-            this.writer = writer;
+        Moment(KeptPages.Sink sink) {
+            this.sink = sink;
         }
 
         @Override
         public Runnable take(byte[] state) {
             saved = saved(state);
-            kept = machine.pages().keep(writer);
+            kept = machine.pages().keep(sink);
             return kept::close;
         }
     }
@@ -178,7 +225,8 @@ final class Capturing {
     }
 
     /** What the JVM has not loaded and compiled takes many times as long: so a stand-in is captured before. */
-    private static void rehearse(Residence home) throws IOException {
+    void rehearse() throws IOException {
+        Residence home = execution.home();
         if (!WARM.add(home.engine().jar().version())) {
             return;
         }

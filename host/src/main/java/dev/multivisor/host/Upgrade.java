@@ -181,6 +181,9 @@ final class Upgrade {
                 returnHotCode(target, spec);
             } else {
                 passHotCode(target, spec, request.rehearsal());
+                if (request.rehearsal().isPositive()) {
+                    runAhead(target, spec, request.rehearsal());
+                }
             }
         } catch (HostException e) {
             HandoverReport failed = HandoverReport.notBegun(from, to, Outcome.FAILED, List.of(e.getMessage()));
@@ -248,6 +251,43 @@ final class Upgrade {
             readyHotCode(target, spec, limit, limit.plus(GRACE));
         } finally {
             target.release();
+        }
+    }
+
+    /**
+     * Lets a copy of the guest go ahead, which finds out which code is hot there, if there can be one.
+     *
+     * @param limit how long it may take
+     * @throws HostException if the target fails with it
+     */
+    private void runAhead(LoadedEngine target, MachineSpec spec, Duration limit) {
+        Residence home = machine.home();
+        String engine = "engine " + target.jar().version();
+        String obstacle = Forerunner.obstacle(machine);
+        if (!obstacle.isEmpty()) {
+            machine.event(MachineEvent.Kind.REHEARSING, engine + ", without a copy of the guest: " + obstacle);
+            return;
+        }
+        byte[] known = hotCode;
+        home.engine().retain();
+        target.retain();
+        try {
+            Optional<Forerunner.Outcome> ran = Isolated.call(
+                    "running a copy of the guest on " + engine,
+                    limit.plus(GRACE),
+                    () -> new Forerunner(machine, target, spec).run(known, limit));
+            machine.event(
+                    MachineEvent.Kind.REHEARSING,
+                    ran.map(outcome -> "%s, with a copy of the guest: %,d instructions in %.1f s"
+                                    .formatted(engine, outcome.instructions(), outcome.nanos() / 1e9))
+                            .orElse(engine + ", without a copy of the guest: there was no time for one"));
+            hotCode = ran.map(Forerunner.Outcome::hotCode)
+                    .filter(told -> told.length > 0)
+                    .orElse(known);
+            readyHotCode(target, spec, limit, limit.plus(GRACE));
+        } finally {
+            target.release();
+            home.engine().release();
         }
     }
 

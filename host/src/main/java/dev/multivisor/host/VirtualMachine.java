@@ -12,6 +12,7 @@ import dev.multivisor.api.Resources;
 import dev.multivisor.api.VirtualCpu;
 import dev.multivisor.host.Execution.Residence;
 import dev.multivisor.host.MachineStatus.Phase;
+import java.io.IOException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -129,6 +130,20 @@ public final class VirtualMachine implements AutoCloseable {
     }
 
     /**
+     * Builds a machine that goes on, in memory that becomes its own, from a state that the engine takes as it is.
+     *
+     * @param guestNanos guest time
+     */
+    static VirtualMachine goOn(LoadedEngine engine, Settings settings, GuestRam memory, long guestNanos, byte[] state) {
+        return new VirtualMachine(
+                settings,
+                engine,
+                () -> memory,
+                guestNanos,
+                resources -> engine.engine().restore(settings.spec, state, resources));
+    }
+
+    /**
      * Whether some of the memory that it goes on from was copied instead of shared with other machines, since this process
      * could have no more mappings (Linux, vm.max_map_count).
      */
@@ -210,6 +225,36 @@ public final class VirtualMachine implements AutoCloseable {
             return capture;
         } finally {
             control.unlock();
+        }
+    }
+
+    /**
+     * Copies the machine as it is at a moment, while it runs on. On an engine that tracks no pages, what the guest writes
+     * just then may be in the copy or not.
+     *
+     * @param target takes its memory
+     * @param end when the time for that is over, by {@link System#nanoTime}
+     * @return what it is without its memory; empty if the time did not suffice
+     * @throws HostException if it has ended, or cannot be saved
+     */
+    Optional<SavedMachine> copy(GuestRam target, long end) {
+        control.lock();
+        try {
+            return capturing.copy(new MemoryCopy(memory, target), end);
+        } finally {
+            control.unlock();
+        }
+    }
+
+    /** Makes the next {@link #copy} short for the guest. */
+    void rehearseCopy() {
+        if (!capturing.live()) {
+            return;
+        }
+        try {
+            capturing.rehearse();
+        } catch (IOException e) {
+            throw new HostException("machine " + settings.name + ": cannot be copied (" + e + ")", e);
         }
     }
 
@@ -448,6 +493,11 @@ public final class VirtualMachine implements AutoCloseable {
     /** Its name. */
     public String name() {
         return settings.name;
+    }
+
+    /** Its guest memory in bytes. */
+    long memorySize() {
+        return settings.memory;
     }
 
     /** How it is just now. */

@@ -26,6 +26,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /**
  * Each step of an upgrade fails in each way that it can. What must hold in every cell: the guest is on exactly one
@@ -125,6 +127,33 @@ class FaultTest {
         }
         String where = on.equals(from) ? onProbation ? "went back to the source" : "stayed at the source" : "moved";
         return new Cell(step, kind, "guest " + where + " and ran on. " + said, checks);
+    }
+
+    /** What fails with this guest only is found out with a copy of it, whether its pages can be tracked or not. */
+    @ParameterizedTest
+    @CsvSource({
+        "1.0, 2-run-throws-real, 'engine 2-run-throws-real: failed with a copy of the guest: engine 2-run-throws-real"
+                + " failed on vCPU 0: java.lang.IllegalStateException: boom'",
+        "1-plain, 2-run-throws-real, 'engine 2-run-throws-real: failed with a copy of the guest: engine"
+                + " 2-run-throws-real failed on vCPU 0: java.lang.IllegalStateException: boom'",
+        "1.0, 2-restore-refuses-real, restore: cannot be done",
+        "1.0, 2-restore-throws-real, 'engine 2-restore-throws-real failed to create a machine:"
+                + " java.lang.IllegalStateException: boom'",
+        "1.0, 2-restore-hangs-real, no answer while running a copy of the guest on engine 2-restore-hangs-real"
+    })
+    void theGuestStaysWhereItIsWhenACopyOfItFails(String from, String to, String problem) throws Exception {
+        VirtualMachine machine = VirtualMachine.create(
+                load(from), VirtualMachineTest.settings(1, Map.of("mode", "hot")), VirtualMachineTest.boot());
+        machine.start();
+        HandoverReport report = machine.upgrade(
+                load(to), new UpgradeRequest(Map.of(), DEADLINE, Duration.ofMillis(500), Duration.ofSeconds(5)));
+        assertEquals(HandoverReport.Outcome.FAILED, report.outcome(), report::toString);
+        assertEquals(problem, report.reason());
+        assertEquals(from, machine.engine().jar().version());
+        assertTrue(runs(machine));
+        assertTrue(upgradeAgain(machine).committed());
+        assertTrue(runs(machine));
+        machine.close();
     }
 
     /** A vCPU that its engine does not let go of cannot be taken back: what is left is to say so. */
