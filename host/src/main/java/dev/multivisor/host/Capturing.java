@@ -162,16 +162,17 @@ final class Capturing {
                 return fetch(kept, end) ? Optional.of(moment.saved) : Optional.empty();
             }
         }
-        copy.all(end);
-        int[] written = copy.all(end).stream().toArray();
+        copy.all(new BitSet(), end);
+        int[] atOnce = copy.all(new BitSet(), end).stream().limit(AT_ONCE).toArray();
         SavedMachine[] saved = new SavedMachine[1];
         stand(Mover.Purpose.COPY, state -> {
             saved[0] = saved(state);
-            IntStream.of(written).limit(AT_ONCE).forEach(copy::copy);
+            IntStream.of(atOnce).forEach(copy::copy);
             return () -> {};
         });
-        IntStream.of(written).skip(AT_ONCE).forEach(copy::copy);
-        copy.all(end);
+        BitSet done = new BitSet();
+        IntStream.of(atOnce).forEach(done::set);
+        copy.all(done, end);
         return System.nanoTime() - end < 0 ? Optional.of(saved[0]) : Optional.empty();
     }
 

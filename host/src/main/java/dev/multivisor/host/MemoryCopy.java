@@ -26,14 +26,15 @@ final class MemoryCopy implements KeptPages.Sink {
     /**
      * Copies all of it as it is, whether the guest runs or not.
      *
+     * @param but pages that are left out
      * @param end when the time for that is over, by {@link System#nanoTime}
      * @return the pages that were not the same; those from where the time was over on are none
      */
-    BitSet all(long end) {
+    BitSet all(BitSet but, long end) {
         BitSet pages = new BitSet();
         for (int page = 0; page < from.byteSize() / PAGE && System.nanoTime() - end < 0; page++) {
             long at = (long) page * PAGE;
-            if (MemorySegment.mismatch(from, at, at + PAGE, to, at, at + PAGE) >= 0) {
+            if (!but.get(page) && MemorySegment.mismatch(from, at, at + PAGE, to, at, at + PAGE) >= 0) {
                 copy(page);
                 pages.set(page);
             }

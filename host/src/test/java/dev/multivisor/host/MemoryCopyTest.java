@@ -30,7 +30,7 @@ class MemoryCopyTest {
     }
 
     private BitSet all() {
-        return copy.all(System.nanoTime() + LATER);
+        return copy.all(new BitSet(), System.nanoTime() + LATER);
     }
 
     private void assertSame() {
@@ -74,8 +74,20 @@ class MemoryCopyTest {
     }
 
     @Test
+    void leavesOutWhatItIsTold() {
+        BitSet left = new BitSet();
+        left.set(3);
+        write(3, 1);
+        write(4, 1);
+        BitSet copied = new BitSet();
+        copied.set(4);
+        assertEquals(copied, copy.all(left, System.nanoTime() + LATER));
+        assertEquals(left, all());
+    }
+
+    @Test
     void endsInTime() {
         IntStream.range(0, PAGES).forEach(page -> write(page, 1));
-        assertEquals(new BitSet(), copy.all(System.nanoTime()));
+        assertEquals(new BitSet(), copy.all(new BitSet(), System.nanoTime()));
     }
 }
