@@ -90,7 +90,10 @@ final class CodeLookup {
             if (jumps == NO_JUMPS) {
                 jumps = NO_JUMPS.clone();
             }
-            jumps[slot] = block;
+            // After a change of context it is there already: what is written is scanned at the next collection.
+            if (jumps[slot] != block) {
+                jumps[slot] = block;
+            }
         }
         return block;
     }

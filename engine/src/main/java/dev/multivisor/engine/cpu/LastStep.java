@@ -18,8 +18,11 @@ final class LastStep extends Step {
         super(code, i, offset, done);
     }
 
-    /** Notes a block that followed. */
+    /** Notes a block that followed. If it is known, as after a change of context, nothing is written: the collector scans that. */
     void followed(Block next) {
+        if (next == likely || next == other) {
+            return;
+        }
         if (code == Hot.JMP_R || code == Hot.JMP_M || code == Hot.RET) {
             remember(other);
         }

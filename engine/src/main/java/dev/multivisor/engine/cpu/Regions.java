@@ -220,8 +220,11 @@ final class Regions {
             long linear = cpu.r[RIP];
             Block next = region.next[exit];
             if (next.linear != linear || next.context != lookup.context) {
-                next = lookup.find(linear);
-                region.next[exit] = next;
+                Block found = lookup.find(linear);
+                if (found != next) {
+                    region.next[exit] = found;
+                    next = found;
+                }
             }
             if (next.region == null && ++region.cold[exit] == COLD_EXITS) {
                 regrow(region, next);
