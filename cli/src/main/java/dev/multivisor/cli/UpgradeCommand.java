@@ -110,7 +110,9 @@ final class UpgradeCommand implements Callable<Integer> {
     @Option(
             names = "--rehearsal",
             paramLabel = "D",
-            description = "Let the target rehearse for so long at the most, while the guest runs on. Default: 10s.")
+            description =
+                    "Let the target rehearse for so long at the most, while the guest runs on, and then a copy of the"
+                            + " guest work there for as long. Default: 10s.")
     private Duration rehearsal;
 
     @Option(names = "--no-rehearsal", description = "Do not rehearse.")

@@ -8,7 +8,8 @@ import java.util.Map;
  *
  * @param parameters settings of the engine that change; an empty value takes a setting away
  * @param deadline how long the guest may stand still; missing it gives the move up
- * @param rehearsal how long the target may rehearse while the guest runs on; zero for not at all
+ * @param rehearsal how long the target may rehearse while the guest runs on, and then a copy of the guest work there;
+ *     zero for not at all
  * @param probation for how long afterwards a failure of the new engine takes the machine back
  */
 public record UpgradeRequest(

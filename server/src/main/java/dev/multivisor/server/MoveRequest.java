@@ -11,7 +11,7 @@ import java.util.Optional;
  * @param to version of the engine, or {@code newest}
  * @param parameters settings of the engine that change; an empty value takes a setting away
  * @param deadlineMillis how long the guest may stand still
- * @param rehearsalMillis how long the target may rehearse; 0 for not at all
+ * @param rehearsalMillis how long the target may rehearse, and then a copy of the guest work there; 0 for not at all
  * @param probationMillis for how long a failure of the new engine takes the machine back; 0 for not at all
  * @param dryRun whether to ask only
  */
