@@ -41,6 +41,9 @@ public final class IntegrityMonitor implements AutoCloseable {
 
     private static final int PRACTICE = 200;
 
+    /** Bytes of the JVM's heap that changes take which come one after the other: some tens, of 0.1 MB each. */
+    private static final long ROOM = 4 << 20;
+
     /** For how long a vCPU that has made a change which is not {@link Alteration#usual} waits until it is told. */
     private static final long WAIT_NANOS = 500_000;
 
@@ -270,6 +273,10 @@ public final class IntegrityMonitor implements AutoCloseable {
             LockSupport.unpark(note.writer);
         });
         taken = Optional.ofNullable(notes.poll(timeout.toNanos(), TimeUnit.NANOSECONDS));
+        if (taken.isEmpty()) {
+            // To tell a change takes memory, and what needs a collection for that is late.
+            YoungSpace.makeRoom(ROOM);
+        }
         return taken.map(this::described);
     }
 
