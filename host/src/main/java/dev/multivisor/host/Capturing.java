@@ -38,7 +38,7 @@ final class Capturing {
     /** Pages fetched in one go while the guest runs. */
     private static final int CHUNK = 256;
 
-    /** How many pages are copied while the guest stands still: 0.1 ms. */
+    /** How many pages are copied while the guest stands still: 256 KiB. */
     private static final int AT_ONCE = 64;
 
     private final VirtualMachine machine;

@@ -1,5 +1,6 @@
 package dev.multivisor.host;
 
+import dev.multivisor.api.EngineException;
 import dev.multivisor.api.Exit;
 import dev.multivisor.api.Machine;
 import dev.multivisor.api.MachineSpec;
@@ -108,9 +109,7 @@ final class Forerunner {
             Optional<SavedMachine> saved = machine.copy(memory, end);
             if (saved.isPresent()) {
                 byte[] state = forTarget(saved.get(), memory);
-                if (hotCode.length > 0) {
-                    target.engine().prepare(spec, hotCode, memory, Duration.ZERO);
-                }
+                prepare(hotCode, memory);
                 VirtualMachine.Settings settings = new VirtualMachine.Settings(
                         machine.name() + "-forerunner",
                         machine.memorySize(),
@@ -126,6 +125,16 @@ final class Forerunner {
             }
         }
         return made;
+    }
+
+    private void prepare(byte[] hotCode, GuestRam memory) {
+        if (hotCode.length > 0) {
+            try {
+                target.engine().prepare(spec, hotCode, memory, Duration.ZERO);
+            } catch (EngineException e) {
+                // Not every engine can read what another one says, nor has to.
+            }
+        }
     }
 
     /** The state as the target takes it: another engine's is written again by the one that wrote it. */
@@ -150,7 +159,7 @@ final class Forerunner {
         long best = 0;
         int steady = 0;
         int idle = 0;
-        while (steady < STEADY_LOOKS && idle < IDLE_LOOKS && System.nanoTime() < end) {
+        while (steady < STEADY_LOOKS && idle < IDLE_LOOKS && System.nanoTime() - end < 0) {
             Optional<MachineEnd> over = copy.await(LOOK);
             if (over.isPresent()) {
                 Exit exit = over.get().exit();

@@ -122,8 +122,7 @@ final class MemoryWriter implements KeptPages.Sink {
         }
     }
 
-    /** Whether one of several pages has nothing but zeros. */
-    static boolean zero(MemorySegment pages, int page) {
+    private static boolean zero(MemorySegment pages, int page) {
         long start = (long) page * PAGE;
         return MemorySegment.mismatch(pages, start, start + PAGE, ZEROS, 0, PAGE) < 0;
     }
