@@ -137,6 +137,9 @@ test:
     cmos_write 0x05, 0xff
     cmos_write 0x0b, 0x22
     cmos_read 0x0c
+    sti                                     # an update-ended one may still wait in the PIC
+    nop
+    cli
     movl $0, rtc_ticks
     wait rtc_ticks, 1
     mov register_c, %al
