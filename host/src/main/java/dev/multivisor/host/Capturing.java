@@ -6,13 +6,13 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
-import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.BitSet;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.locks.Lock;
 import java.util.stream.IntStream;
 
 /**
@@ -45,6 +45,7 @@ final class Capturing {
     private final Execution execution;
     private final PausableClock clock;
     private final GuestRam memory;
+    private final Lock control;
 
     // Guarded by the machine's control:
     private Optional<DirtyLog> log = Optional.empty();
@@ -53,11 +54,12 @@ final class Capturing {
     /** Pages that the guest may have written since then, though the log has forgotten them. */
     private BitSet early = new BitSet();
 
-    Capturing(VirtualMachine machine, Execution execution, PausableClock clock, GuestRam memory) {
+    Capturing(VirtualMachine machine, Execution execution, PausableClock clock, GuestRam memory, Lock control) {
         this.machine = machine;
         this.execution = execution;
         this.clock = clock;
         this.memory = memory;
+        this.control = control;
     }
 
     /** Whether the guest can run on while its memory is written. */
@@ -147,21 +149,33 @@ final class Capturing {
     }
 
     /**
-     * Copies a machine that runs on. Where the engine tracks no pages, all is copied before the state is saved, most of what
+     * Copies the machine as it is at a moment, while it runs on. Where the engine tracks no pages, all is copied before the state is saved, most of what
      * the guest writes while it stands still for that, and the rest at once.
      *
-     * @param copy takes the memory
+     * @param target takes the memory
      * @param end when the time for that is over, by {@link System#nanoTime}
-     * @return what it was; empty if the time did not suffice
+     * @return what it was, without its memory; empty if the time did not suffice
+     * @throws HostException if it has ended, or cannot be saved
      */
-    Optional<SavedMachine> copy(MemoryCopy copy, long end) {
-        if (live()) {
-            Moment moment = new Moment(copy);
-            stand(Mover.Purpose.COPY, moment);
-            try (KeptPages kept = moment.kept) {
-                return fetch(kept, end) ? Optional.of(moment.saved) : Optional.empty();
-            }
+    Optional<SavedMachine> copy(GuestRam target, long end) {
+        MemoryCopy copy = new MemoryCopy(memory, target);
+        control.lock();
+        try {
+            return live() ? exactly(copy, end) : nearly(copy, end);
+        } finally {
+            control.unlock();
         }
+    }
+
+    private Optional<SavedMachine> exactly(MemoryCopy copy, long end) {
+        Moment moment = new Moment(copy);
+        stand(Mover.Purpose.COPY, moment);
+        try (KeptPages kept = moment.kept) {
+            return fetch(kept, end) ? Optional.of(moment.saved) : Optional.empty();
+        }
+    }
+
+    private Optional<SavedMachine> nearly(MemoryCopy copy, long end) {
         copy.all(new BitSet(), end);
         int[] atOnce = copy.all(new BitSet(), end).stream().limit(AT_ONCE).toArray();
         SavedMachine[] saved = new SavedMachine[1];
@@ -225,22 +239,29 @@ final class Capturing {
         return changed;
     }
 
-    /** What the JVM has not loaded and compiled takes many times as long: so a stand-in is captured before. */
-    void rehearse() throws IOException {
+    /**
+     * Captures a stand-in: what the JVM has not loaded and compiled takes many times as long. Does nothing where the guest
+     * would stand still anyhow.
+     */
+    void rehearse() {
         Residence home = execution.home();
-        if (!WARM.add(home.engine().jar().version())) {
+        if (!live() || !WARM.add(home.engine().jar().version())) {
             return;
         }
         VirtualMachine.Settings settings = new VirtualMachine.Settings(
                 "stand-in", BuiltinGuest.MEMORY, home.spec(), StandIn.Deaf.CONSOLE, StandIn.Deaf.CONSOLE);
-        Path file = Files.createTempFile("multivisor-", ".memory");
-        try (FileChannel target = FileChannel.open(file, StandardOpenOption.WRITE, StandardOpenOption.DELETE_ON_CLOSE);
+        try (FileChannel target = FileChannel.open(
+                        Files.createTempFile("multivisor-", ".memory"),
+                        StandardOpenOption.WRITE,
+                        StandardOpenOption.DELETE_ON_CLOSE);
                 VirtualMachine standIn = VirtualMachine.create(home.engine(), settings, BuiltinGuest.boot("quiet"))) {
             long end = System.nanoTime() + TRIALS_NANOS;
             standIn.start();
             for (int n = 0; n < TRIALS && System.nanoTime() < end; n++) {
                 standIn.rehearseCapture(new CaptureRequest("", target, Optional.empty(), true));
             }
+        } catch (IOException e) {
+            throw new HostException("machine " + machine.name() + ": no file to rehearse with (" + e + ")", e);
         }
     }
 

@@ -82,7 +82,7 @@ final class Forerunner {
      * @throws HostException if the machine cannot be copied, or the target fails with the copy
      */
     Optional<Outcome> run(byte[] hotCode, Duration limit) throws InterruptedException {
-        machine.rehearseCopy();
+        machine.capturing().rehearse();
         long end = System.nanoTime() + limit.toNanos();
         boolean exact = machine.capturesLive();
         Optional<Outcome> last = Optional.empty();
@@ -106,7 +106,7 @@ final class Forerunner {
         GuestRam memory = GuestRam.allocate(machine.memorySize());
         Optional<VirtualMachine> made = Optional.empty();
         try {
-            Optional<SavedMachine> saved = machine.copy(memory, end);
+            Optional<SavedMachine> saved = machine.capturing().copy(memory, end);
             if (saved.isPresent()) {
                 byte[] state = forTarget(saved.get(), memory);
                 prepare(hotCode, memory);

@@ -9,6 +9,7 @@ import dev.multivisor.host.VirtualMachine.Origin;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
@@ -278,8 +279,12 @@ final class Upgrade {
                     () -> new Forerunner(machine, target, spec).run(known, limit));
             machine.event(
                     MachineEvent.Kind.REHEARSING,
-                    ran.map(outcome -> "%s, with a copy of the guest: %,d instructions in %.1f s"
-                                    .formatted(engine, outcome.instructions(), outcome.nanos() / 1e9))
+                    ran.map(outcome -> String.format(
+                                    Locale.ROOT,
+                                    "%s, with a copy of the guest: %,d instructions in %.1f s",
+                                    engine,
+                                    outcome.instructions(),
+                                    outcome.nanos() / 1e9))
                             .orElse(engine + ", without a copy of the guest: there was no time for one"));
             hotCode = ran.map(Forerunner.Outcome::hotCode)
                     .filter(told -> told.length > 0)

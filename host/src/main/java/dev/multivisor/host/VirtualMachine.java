@@ -12,7 +12,6 @@ import dev.multivisor.api.Resources;
 import dev.multivisor.api.VirtualCpu;
 import dev.multivisor.host.Execution.Residence;
 import dev.multivisor.host.MachineStatus.Phase;
-import java.io.IOException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -102,7 +101,7 @@ public final class VirtualMachine implements AutoCloseable {
             throw new HostException(
                     "engine " + engine.jar().version() + " failed to create a machine: " + Execution.describe(e), e);
         }
-        capturing = new Capturing(this, execution, clock, memory);
+        capturing = new Capturing(this, execution, clock, memory, control);
     }
 
     /**
@@ -228,34 +227,9 @@ public final class VirtualMachine implements AutoCloseable {
         }
     }
 
-    /**
-     * Copies the machine as it is at a moment, while it runs on. On an engine that tracks no pages, what the guest writes
-     * just then may be in the copy or not.
-     *
-     * @param target takes its memory
-     * @param end when the time for that is over, by {@link System#nanoTime}
-     * @return what it is without its memory; empty if the time did not suffice
-     * @throws HostException if it has ended, or cannot be saved
-     */
-    Optional<SavedMachine> copy(GuestRam target, long end) {
-        control.lock();
-        try {
-            return capturing.copy(new MemoryCopy(memory, target), end);
-        } finally {
-            control.unlock();
-        }
-    }
-
-    /** Makes the next {@link #copy} short for the guest. */
-    void rehearseCopy() {
-        if (!capturing.live()) {
-            return;
-        }
-        try {
-            capturing.rehearse();
-        } catch (IOException e) {
-            throw new HostException("machine " + settings.name + ": cannot be copied (" + e + ")", e);
-        }
+    /** Who captures it, and copies it. */
+    Capturing capturing() {
+        return capturing;
     }
 
     /** Captures a machine that only stands in for another one. */
