@@ -274,8 +274,8 @@ final class RegionBuilder {
     private static int floats(Instruction i) {
         return switch (i.op) {
             case ADDSD, SUBSD, MULSD, DIVSD, SQRTSD, ADDSS, SUBSS, MULSS, DIVSS, SQRTSS -> 1;
-            case ADDPD, SUBPD, MULPD, DIVPD, SQRTPD -> 2;
-            case ADDPS, SUBPS, MULPS, DIVPS, SQRTPS -> 4;
+            case ADDPD, SUBPD, MULPD, DIVPD, SQRTPD, HADDPD, HSUBPD, ADDSUBPD -> 2;
+            case ADDPS, SUBPS, MULPS, DIVPS, SQRTPS, HADDPS, HSUBPS, ADDSUBPS -> 4;
             default -> 0;
         };
     }

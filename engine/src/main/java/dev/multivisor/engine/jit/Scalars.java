@@ -82,24 +82,43 @@ final class Scalars {
     /** CMPxx, MINxx and MAXxx. */
     private void combine(Instruction i, int size, Place place) {
         operands(i, size, place);
+        combined(i, size);
+        b.lstore(code.value);
+        vectors.writeScalar(i.a, size);
+    }
+
+    /** What CMPxx, MINxx or MAXxx makes of the two numbers on the stack. */
+    void combined(Instruction i, int size) {
         switch (i.op) {
-            case CMPSD, CMPSS -> {
+            case CMPSD, CMPSS, CMPPD, CMPPS -> {
                 b.loadConstant((int) i.immediate);
                 b.invokestatic(SCALAR, "compared" + size * 8, Code.type(CD_long, CD_long, CD_long, CD_int));
             }
-            case MINSD, MINSS -> b.invokestatic(SCALAR, "min" + size * 8, Code.type(CD_long, CD_long, CD_long));
+            case MINSD, MINSS, MINPD, MINPS ->
+                b.invokestatic(SCALAR, "min" + size * 8, Code.type(CD_long, CD_long, CD_long));
             default -> b.invokestatic(SCALAR, "max" + size * 8, Code.type(CD_long, CD_long, CD_long));
         }
-        b.lstore(code.value);
-        vectors.writeScalar(i.a, size);
+    }
+
+    /** Calls a conversion of the number on the stack that never depends on MXCSR. */
+    void call(String conversion) {
+        b.invokestatic(SCALAR, conversion, Code.type(CD_long, CD_long));
+    }
+
+    /** Calls a conversion of a number that is put on the stack. */
+    void call(String conversion, Runnable number) {
+        b.aload(code.cpu);
+        number.run();
+        b.invokestatic(SCALAR, conversion, Code.type(CD_long, Code.CPU, CD_long));
     }
 
     private void fromInteger(Instruction i, Place place) {
         boolean wide = i.op == Op.CVTSI2SD;
         code.at(place);
-        b.aload(code.cpu).lload(code.gpr[i.b.register()]);
-        code.signExtend(i.b.size());
-        b.invokestatic(SCALAR, wide ? "fromInteger64" : "fromInteger32", Code.type(CD_long, Code.CPU, CD_long));
+        call(wide ? "fromInteger64" : "fromInteger32", () -> {
+            b.lload(code.gpr[i.b.register()]);
+            code.signExtend(i.b.size());
+        });
         b.lstore(code.value);
         vectors.writeScalar(i.a, wide ? 8 : 4);
     }
@@ -109,12 +128,13 @@ final class Scalars {
         boolean truncates = i.op == Op.CVTTSD2SI || i.op == Op.CVTTSS2SI;
         vectors.scalar(i, wide ? 8 : 4, place);
         code.at(place);
-        b.aload(code.cpu).lload(code.x);
-        if (!wide) {
-            b.invokestatic(SCALAR, "wide", Code.type(CD_long, CD_long));
-        }
-        String function = (truncates ? "truncated" : "rounded") + i.a.size() * 8;
-        b.invokestatic(SCALAR, function, Code.type(CD_long, Code.CPU, CD_long)).lstore(code.gpr[i.a.register()]);
+        call((truncates ? "truncated" : "rounded") + i.a.size() * 8, () -> {
+            b.lload(code.x);
+            if (!wide) {
+                call("wide");
+            }
+        });
+        b.lstore(code.gpr[i.a.register()]);
     }
 
     /** Between precisions. */
@@ -123,10 +143,10 @@ final class Scalars {
         vectors.scalar(i, narrow ? 8 : 4, place);
         code.at(place);
         if (narrow) {
-            b.aload(code.cpu).lload(code.x);
-            b.invokestatic(SCALAR, "toSingle", Code.type(CD_long, Code.CPU, CD_long));
+            call("toSingle", () -> b.lload(code.x));
         } else {
-            b.lload(code.x).invokestatic(SCALAR, "toDouble", Code.type(CD_long, CD_long));
+            b.lload(code.x);
+            call("toDouble");
         }
         b.lstore(code.value);
         vectors.writeScalar(i.a, narrow ? 4 : 8);

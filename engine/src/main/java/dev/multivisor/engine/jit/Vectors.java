@@ -34,6 +34,7 @@ final class Vectors {
 
     private final VectorShuffles shuffles;
     private final Scalars scalars;
+    private final PackedFloats packed;
 
     Vectors(Code code, Memory memory, Conditions flags) {
         this.code = code;
@@ -41,6 +42,7 @@ final class Vectors {
         this.memory = memory;
         shuffles = new VectorShuffles(code, memory, flags, this);
         scalars = new Scalars(code, flags, this);
+        packed = new PackedFloats(code, this, scalars);
     }
 
     /** Whether an instruction computes with the lower halves of XMM registers as numbers of double precision. */
@@ -62,14 +64,17 @@ final class Vectors {
             case PUNPCKLQDQ, PUNPCKHQDQ, UNPCKLPD, UNPCKHPD -> true;
             case MOVNTDQ, MOVNTPS, MOVNTPD -> true;
             case PSLLW, PSLLD, PSLLQ, PSRLW, PSRLD, PSRLQ -> i.b.kind() == Kind.IMMEDIATE;
-            default ->
-                lanes(i) != null || logical(i) || floating(i) != null || VectorShuffles.emits(i) || Scalars.emits(i);
+            default -> lanes(i) != null || logical(i) || VectorShuffles.emits(i) || computesFloats(i);
         };
     }
 
     /** Whether one that is emitted neither sets flags nor may raise an exception, but for its memory operand. */
     static boolean quiet(Instruction i) {
-        return floating(i) == null && !Scalars.emits(i) && i.op != Op.PTEST;
+        return !computesFloats(i) && i.op != Op.PTEST;
+    }
+
+    private static boolean computesFloats(Instruction i) {
+        return floating(i) != null || Scalars.emits(i) || PackedFloats.emits(i);
     }
 
     private static boolean logical(Instruction i) {
@@ -189,6 +194,8 @@ final class Vectors {
                     shuffles.emit(i, place);
                 } else if (Scalars.emits(i)) {
                     scalars.emit(i, place);
+                } else if (PackedFloats.emits(i)) {
+                    packed.emit(i, place);
                 } else {
                     arithmetic(i, place);
                 }
@@ -214,7 +221,7 @@ final class Vectors {
     }
 
     /** Stores {@link Code#x} and {@link Code#y} to a register. */
-    private void setPair(Operand o) {
+    void setPair(Operand o) {
         b.lload(code.x);
         set(low(o));
         b.lload(code.y);
@@ -421,8 +428,8 @@ final class Vectors {
             default -> {
                 source(i, place);
                 code.at(place);
-                packedSingle(function, low(i.a), code.x);
-                packedSingle(function, high(i.a), code.y);
+                packedSingle(function, function, low(i.a), code.x);
+                packedSingle(function, function, high(i.a), code.y);
                 setPair(i.a);
             }
         }
@@ -432,7 +439,8 @@ final class Vectors {
         return function.equals("squareRoot");
     }
 
-    private void quick(String function, ClassDesc type) {
+    /** Calls a function of {@link QuickArithmetic}, whose arguments are on the stack. */
+    void quick(String function, ClassDesc type) {
         b.invokestatic(
                 QUICK,
                 function,
@@ -460,7 +468,7 @@ final class Vectors {
     }
 
     /** What a function makes of half a register and a local, to the local. */
-    private void packedDouble(String function, int half, int local) {
+    void packedDouble(String function, int half, int local) {
         b.aload(code.cpu);
         if (!isRoot(function)) {
             get(half);
@@ -473,10 +481,11 @@ final class Vectors {
         b.lstore(local);
     }
 
-    private void packedSingle(String function, int half, int local) {
+    /** The same with a function for the lower single and one for the upper. */
+    void packedSingle(String function, String upper, int half, int local) {
         single(function, half, local, 0);
         b.loadConstant(LOW).land();
-        single(function, half, local, 32);
+        single(upper, half, local, 32);
         b.bipush(32).lshl().lor().lstore(local);
     }
 
@@ -490,10 +499,16 @@ final class Vectors {
         b.lload(local);
         toSingle(bit);
         quick(function, CD_float);
+        fromSingle();
+    }
+
+    /** The single on the stack as a long, sign-extended. */
+    void fromSingle() {
         b.invokestatic(FLOAT, "floatToRawIntBits", Code.type(CD_int, CD_float)).i2l();
     }
 
-    private void toSingle(int bit) {
+    /** The single that begins at a bit of the long on the stack. */
+    void toSingle(int bit) {
         if (bit != 0) {
             b.bipush(bit).lushr();
         }

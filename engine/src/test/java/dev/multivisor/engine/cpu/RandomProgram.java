@@ -19,6 +19,13 @@ final class RandomProgram {
     private static final int[] BITS = {0xa3, 0xab, 0xb3, 0xbb};
     private static final int[] LANES = {0x60, 0x61, 0x62, 0x68, 0x69, 0x6a, 0x6c, 0x74, 0x76, 0xf4, 0xdc, 0xd9};
     private static final int[] SCALARS = {0x2e, 0x2f, 0x5a, 0x5d, 0x5f};
+
+    /** Prefix and opcode of packed floating-point instructions; 0 for no prefix. */
+    private static final int[] PACKED = {
+        0x5d, 0x5f, 0x5a, 0x5b, 0x665d, 0x665f, 0x665a, 0x665b, 0x66e6, 0x667c, 0x667d, 0x66d0, 0xf35b, 0xf3e6, 0xf2e6,
+        0xf27c, 0xf27d, 0xf2d0
+    };
+
     private static final int[] SHIFTS = {0, 1, 2, 3, 4, 5, 7};
 
     /** A 32-bit branch displacement at a place, to a block, or a function above those. */
@@ -114,7 +121,7 @@ final class RandomProgram {
     private void instruction() {
         int a = target();
         int b = target();
-        switch (random.nextInt(34)) {
+        switch (random.nextInt(35)) {
             case 0, 1, 2 -> put(rex(a, b), pick(ARITHMETIC), registers(a, b));
             case 3 -> put(0x40 | a >> 3 << 2 | b >> 3, pick(ARITHMETIC) - 1, registers(a, b));
             case 4 -> {
@@ -182,6 +189,7 @@ final class RandomProgram {
             case 30 -> put(0x66, 0x0f, pick(LANES), registers(a & 3, b & 3));
             case 31 -> shuffle(a, b);
             case 32 -> scalar(a, b);
+            case 33 -> packed(registers(a & 3, b & 3));
             default -> {
                 switch (random.nextInt(24)) {
                     case 0 -> put(rex(0, a), 0xf7, registers(6 + random.nextInt(2), a));
@@ -235,6 +243,18 @@ final class RandomProgram {
                 }
             }
         }
+    }
+
+    private void packed(int vectors) {
+        if (random.nextInt(4) == 0) {
+            put(random.nextBoolean() ? 0x66 : 0x40, 0x0f, 0xc2, vectors, random.nextInt(8));
+            return;
+        }
+        int op = pick(PACKED);
+        if (op > 0xff) {
+            put(op >>> 8);
+        }
+        put(0x0f, op & 0xff, vectors);
     }
 
     private int pick(int[] choices) {

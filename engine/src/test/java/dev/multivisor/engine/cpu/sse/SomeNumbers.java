@@ -3,10 +3,10 @@ package dev.multivisor.engine.cpu.sse;
 import java.util.Random;
 
 /** Random floating-point numbers of all kinds, as bits. */
-final class SomeNumbers {
+public final class SomeNumbers {
     private final Random random;
 
-    SomeNumbers(Random random) {
+    public SomeNumbers(Random random) {
         this.random = random;
     }
 
@@ -34,7 +34,7 @@ final class SomeNumbers {
     }
 
     /** One of {@link #anyDouble}, or an exact, denormal or infinite one, so that results often need no rounding. */
-    long someDouble() {
+    public long someDouble() {
         return switch (random.nextInt(8)) {
             case 0, 1 ->
                 Double.doubleToRawLongBits(random.nextInt(2000) * Math.scalb(0.25, random.nextInt(2000) - 1000));
@@ -45,7 +45,7 @@ final class SomeNumbers {
     }
 
     /** The same of single precision. */
-    int someSingle() {
+    public int someSingle() {
         return switch (random.nextInt(8)) {
             case 0, 1 -> Float.floatToRawIntBits(random.nextInt(2000) * Math.scalb(0.25f, random.nextInt(240) - 120));
             case 2, 3 -> Float.floatToRawIntBits(Math.scalb(1f, random.nextInt(277) - 149));
