@@ -12,7 +12,6 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
-import tools.jackson.databind.json.JsonMapper;
 
 /** {@code multivisor watch}. */
 @Command(
@@ -47,8 +46,6 @@ final class WatchCommand implements Callable<Integer> {
     @Mixin
     private OutputFormat format;
 
-    private final JsonMapper json = OutputFormat.mapper();
-
     @Override
     public Integer call() throws InterruptedException {
         // The machine's process has the same processors.
@@ -58,22 +55,26 @@ final class WatchCommand implements Callable<Integer> {
         try (Remote remote = new Remote()) {
             Remote.Target target = remote.find(vm.name());
             for (int n = 0; n < PRACTICE; n++) {
-                print(WatchView.example(), nowhere);
+                print(text(WatchView.example()), nowhere);
             }
-            remote.client().watch(target.socket(), target.name(), all, line -> print(line, out));
+            if (format.json()) {
+                remote.client().watchLines(target.socket(), target.name(), all, line -> print(line, out));
+            } else {
+                remote.client().watch(target.socket(), target.name(), all, line -> print(text(line), out));
+            }
         }
         return ExitStatus.OK;
     }
 
-    private void print(WatchView line, PrintWriter out) {
-        if (format.json()) {
-            out.println(json.writeValueAsString(line));
-        } else if (line.change().isPresent()) {
-            out.println(line.time() + " " + text(line, line.change().get()));
-        } else {
-            out.println((line.time() + " " + line.kind() + " " + line.detail()).strip());
-        }
+    private static void print(String line, PrintWriter out) {
+        out.println(line);
         out.flush();
+    }
+
+    private static String text(WatchView line) {
+        return line.change()
+                .map(change -> line.time() + " " + text(line, change))
+                .orElseGet(() -> (line.time() + " " + line.kind() + " " + line.detail()).strip());
     }
 
     private static String text(WatchView line, WatchView.Change change) {

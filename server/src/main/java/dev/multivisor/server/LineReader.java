@@ -8,16 +8,17 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import org.eclipse.jetty.client.Request;
 import org.eclipse.jetty.client.Response;
 import org.eclipse.jetty.client.Result;
 
 /**
- * Reads lines of JSON as they come, on the thread that gets them from the socket: to wake another for it takes as long as
+ * Reads lines as they come, on the thread that gets them from the socket: to wake another for it takes as long as
  * all the rest when the processors are busy.
  */
 final class LineReader<T> implements Response.Listener {
-    private final Class<T> type;
+    private final Function<byte[], T> parser;
     private final Consumer<T> consumer;
 
     /** A line that has not come whole; the whole answer if it is a problem. */
@@ -28,8 +29,8 @@ final class LineReader<T> implements Response.Listener {
     /** The answer's status, once all of it is read or the other end has gone. */
     private final CompletableFuture<Integer> ended = new CompletableFuture<>();
 
-    LineReader(Class<T> type, Consumer<T> consumer) {
-        this.type = type;
+    LineReader(Function<byte[], T> parser, Consumer<T> consumer) {
+        this.parser = parser;
         this.consumer = consumer;
     }
 
@@ -79,7 +80,7 @@ final class LineReader<T> implements Response.Listener {
                 byte[] line = part.toByteArray();
                 part.reset();
                 try {
-                    consumer.accept(Json.LENIENT.readValue(line, type));
+                    consumer.accept(parser.apply(line));
                 } catch (Throwable e) {
                     ended.completeExceptionally(e);
                     throw e;
