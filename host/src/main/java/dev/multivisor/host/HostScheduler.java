@@ -107,8 +107,8 @@ final class HostScheduler {
         if (policy(thread) != SCHED_OTHER || !System.getProperty("os.arch").equals("amd64")) {
             return false;
         }
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment attributes = arena.allocate(ATTRIBUTES);
+        try {
+            MemorySegment attributes = Arena.ofAuto().allocate(ATTRIBUTES);
             SIZE.set(attributes, 0L, (int) ATTRIBUTES.byteSize());
             RUNTIME.set(attributes, 0L, nanos);
             return (long) HANDLES.setAttributes.invokeExact(SYS_SCHED_SETATTR, thread, attributes, 0) == 0;
@@ -134,8 +134,8 @@ final class HostScheduler {
      * a thread that is gone, or is not this process's to change, is an error that the system reports.
      */
     private static boolean set(int thread, int policy, int priority) {
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment parameter = arena.allocateFrom(JAVA_INT, priority);
+        try {
+            MemorySegment parameter = Arena.ofAuto().allocateFrom(JAVA_INT, priority);
             return (int) HANDLES.setScheduler.invokeExact(thread, policy, parameter) == 0;
         } catch (Throwable e) {
             throw Libc.rethrow(e);

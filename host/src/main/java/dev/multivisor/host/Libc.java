@@ -19,6 +19,9 @@ import java.nio.file.Path;
 /**
  * The C library's functions that the base calls. Bound once; where that is impossible, {@link #reason} says why
  * instead of failing when the class is loaded.
+ *
+ * <p>What calls take is in automatic arenas. As long as no memory of a thread's own is accessed, HotSpot leaves the question
+ * whose memory it is out of all accesses, and so out of each of the guest's.
  */
 final class Libc {
     private static final int PROT_READ = 1;
@@ -60,8 +63,8 @@ final class Libc {
      * system likes, so that nothing existing is replaced; the result is checked before it is used.
      */
     static long mapAnonymous(long size) {
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment state = arena.allocate(CALL_STATE);
+        try {
+            MemorySegment state = Arena.ofAuto().allocate(CALL_STATE);
             int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
             MemorySegment result = (MemorySegment)
                     HANDLES.mmap.invokeExact(state, MemorySegment.NULL, size, PROT_READ | PROT_WRITE, flags, -1, 0L);
@@ -82,8 +85,8 @@ final class Libc {
      * that is in use. Safety: the caller's mapping spans the range, and nobody uses it yet; the file is only read.
      */
     static void mapFile(int descriptor, long offset, long address, long size) {
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment state = arena.allocate(CALL_STATE);
+        try {
+            MemorySegment state = Arena.ofAuto().allocate(CALL_STATE);
             int flags = MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE;
             MemorySegment start = MemorySegment.ofAddress(address);
             MemorySegment result = (MemorySegment)
@@ -105,7 +108,8 @@ final class Libc {
      * <p>Reason: {@link #mapFile} needs a descriptor. Safety: the path is copied and ends with a zero.
      */
     static int open(Path file) {
-        try (Arena arena = Arena.ofConfined()) {
+        try {
+            Arena arena = Arena.ofAuto();
             MemorySegment state = arena.allocate(CALL_STATE);
             MemorySegment path = arena.allocateFrom(JAVA_BYTE, bytes(file));
             int descriptor = (int) HANDLES.open.invokeExact(state, path, O_RDONLY_CLOEXEC);

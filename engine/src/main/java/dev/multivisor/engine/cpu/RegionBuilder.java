@@ -28,8 +28,11 @@ final class RegionBuilder {
     /** Nodes of a region's method: HotSpot puts nothing more in line at 18,000 (NodeCountInliningCutoff). */
     private static final int MOST_NODES = 17_600;
 
-    /** Nodes that HotSpot needs, more or less, for an access to memory and for a floating-point operation. */
-    private static final int ACCESS_NODES = 800, FLOAT_NODES = 250;
+    /** Nodes that HotSpot needs, more or less, for finding a place in memory, a load or store, and a floating-point operation. */
+    private static final int FINDING_NODES = 300, ACCESS_NODES = 750, FLOAT_NODES = 430;
+
+    /** Nodes of an instruction besides, and of the ways in and out. */
+    private static final int INSTRUCTION_NODES = 10, OTHER_NODES = 500;
 
     /** A block that is so many times colder than what is compiled is left out. */
     private static final int COLDER = 32;
@@ -166,7 +169,7 @@ final class RegionBuilder {
         queue.add(around.get(0L));
         seen.add(0L);
         int instructions = 0;
-        int nodes = 0;
+        int nodes = OTHER_NODES;
         while (!queue.isEmpty() && chosen.size() < MOST_BLOCKS) {
             Candidate candidate = queue.remove();
             Block block = candidate.block;
@@ -255,7 +258,9 @@ final class RegionBuilder {
         for (Step s = block.first; s != null && compilable(s); s = s.following) {
             done = s.done;
             bytes = s.next;
-            nodes += ACCESS_NODES * accesses(s.instruction) + FLOAT_NODES * floats(s.instruction);
+            int accesses = accesses(s.instruction);
+            nodes += INSTRUCTION_NODES + ACCESS_NODES * accesses + FLOAT_NODES * floats(s.instruction);
+            nodes += accesses == 0 ? 0 : FINDING_NODES;
         }
         return new Usable(done, bytes, nodes);
     }

@@ -1,5 +1,7 @@
 package dev.multivisor.engine.cpu;
 
+import java.util.function.LongSupplier;
+
 /**
  * Whether a region's compiled code is worth executing. HotSpot first runs it more slowly than the interpreter would the
  * guest's instructions, compiles it well only after it has seen what it does, and may take it back at a way that it had not
@@ -16,8 +18,11 @@ final class Trial {
     /** Fewer calls than this in training are those of a method with loops. */
     private static final int LOOPING = 300;
 
-    /** How often the entry is interpreted between two probes: at first, and at most. */
-    private static final int SHORTEST = 10_000, LONGEST = 500_000;
+    /** How long the entry is interpreted between two probes, in nanoseconds: at first, and at most. */
+    private static final long SHORTEST = 10_000_000, LONGEST = 500_000_000;
+
+    /** How often it is executed then, at least and at most. */
+    private static final int FEWEST = 100, MOST = 500_000;
 
     /** Entries between two looks at code in use, and calls that such a look takes at most: to read the clock takes time too. */
     private static final int LOOK = 1023, LOOKED = 32;
@@ -47,8 +52,24 @@ final class Trial {
     /** Calls for HotSpot that are still to be made. */
     private int owed;
 
-    private int pause = SHORTEST;
-    private long pausedAt, pausedInstructions;
+    private long pause = SHORTEST;
+
+    /** Nanoseconds. */
+    private final LongSupplier clock;
+
+    /** Since when the executions of the entry are counted, and the instructions that were executed until then. */
+    private long since, instructionsBefore;
+
+    private int executions;
+
+    Trial() {
+        this(System::nanoTime);
+    }
+
+    Trial(LongSupplier clock) {
+        this.clock = clock;
+        since = clock.getAsLong();
+    }
 
     /** Whether it was found to be worth executing. From any thread. */
     boolean passed() {
@@ -81,11 +102,13 @@ final class Trial {
         done += instructions;
         nanos += time;
         calls++;
+        executions++;
         if (done < wanted && !(passed && calls == LOOKED)) {
             return 0;
         }
         double each = Math.max(0, nanos - QUICK_CALL * calls) / done;
         boolean training = wanted == TRAINING;
+        boolean quick = each < QUICK || !passed && !training && each < 0.9 * interpreted(cpu);
         int made = calls;
         done = 0;
         nanos = 0;
@@ -100,10 +123,12 @@ final class Trial {
                 wanted = TRAINING;
                 strikes = 0;
                 pause = SHORTEST;
+                since = clock.getAsLong();
+                executions = 0;
             }
             return 0;
         }
-        if (each < QUICK || !training && each < 0.9 * interpreted(cpu)) {
+        if (quick) {
             passed = true;
             timing = false;
             best = each;
@@ -115,7 +140,7 @@ final class Trial {
             return train(cpu, code);
         }
         pause = Math.min(2 * pause, LONGEST);
-        return paused(cpu);
+        return pause(cpu);
     }
 
     /** Makes the calls that are owed, some milliseconds of them: what wants the vCPU's attention goes before the rest. */
@@ -123,18 +148,21 @@ final class Trial {
         do {
             code.run(cpu, 0, 0);
         } while (--owed > 0 && !cpu.attention());
-        return owed > 0 ? 0 : paused(cpu);
+        return owed > 0 ? 0 : pause(cpu);
     }
 
-    private int paused(Cpu cpu) {
-        pausedAt = System.nanoTime();
-        pausedInstructions = cpu.instructions;
-        return pause;
+    /** How many executions of the entry are as long as a pause, if they come as they did. */
+    private int pause(Cpu cpu) {
+        long now = clock.getAsLong();
+        double rate = (double) executions / Math.max(1, now - since);
+        executions = (int) Math.clamp(rate * pause, FEWEST, MOST);
+        since = now;
+        instructionsBefore = cpu.instructions;
+        return executions;
     }
 
-    /** What an instruction took since it was interpreted. */
+    /** What an instruction took since the pause began, without those that were timed now. */
     private double interpreted(Cpu cpu) {
-        // The probe itself is a small part of it.
-        return (double) (System.nanoTime() - pausedAt) / Math.max(1, cpu.instructions - pausedInstructions);
+        return (double) (clock.getAsLong() - since - nanos) / Math.max(1, cpu.instructions - instructionsBefore - done);
     }
 }

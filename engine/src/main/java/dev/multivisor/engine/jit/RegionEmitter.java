@@ -14,6 +14,7 @@ import dev.multivisor.engine.isa.Operand.Kind;
 import java.lang.classfile.ClassFile;
 import java.lang.classfile.CodeBuilder;
 import java.lang.classfile.Label;
+import java.lang.classfile.instruction.SwitchCase;
 import java.lang.constant.ClassDesc;
 import java.lang.constant.ConstantDescs;
 import java.lang.constant.MethodTypeDesc;
@@ -418,37 +419,48 @@ final class RegionEmitter {
     }
 
     /**
-     * Goes to the address in {@link Code#value}.
+     * Goes to the address in {@link Code#value}. The address of a block of the region is known to be canonical.
      *
      * @param rest what is left to do of the instruction, once it is sure not to fault
      */
     private void indirect(int from, List<Long> targets, Place place, Runnable rest) {
-        checkCanonical(place);
-        rest.run();
-        keepStackPointer();
-        code.done(place.done() + 1);
         List<Long> inside = targets.stream().filter(numbers::containsKey).toList();
         Label outside = b.newLabel();
         if (inside.size() > FEW) {
             b.lload(code.value).lload(code.start).lsub().lstore(code.z);
             b.lload(code.z).l2i().i2l().lload(code.z).lcmp().ifne(outside);
             b.lload(code.z).l2i();
-            b.lookupswitch(
-                    outside,
-                    inside.stream()
-                            .sorted()
-                            .map(offset -> java.lang.classfile.instruction.SwitchCase.of(
-                                    (int) (long) offset, way(from, offset)))
-                            .toList());
+            List<SwitchCase> cases = inside.stream()
+                    .sorted()
+                    .map(offset -> SwitchCase.of((int) (long) offset, b.newLabel()))
+                    .toList();
+            b.lookupswitch(outside, cases);
+            for (SwitchCase one : cases) {
+                b.labelBinding(one.target());
+                finish(place, rest);
+                b.goto_(way(from, one.caseValue()));
+            }
         } else {
             for (long offset : inside) {
+                Label other = b.newLabel();
                 b.lload(code.value);
                 code.linear(offset);
-                b.lcmp().ifeq(way(from, offset));
+                b.lcmp().ifne(other);
+                finish(place, rest);
+                b.goto_(way(from, offset));
+                b.labelBinding(other);
             }
         }
         b.labelBinding(outside);
+        checkCanonical(place);
+        finish(place, rest);
         b.lload(code.value).lstore(code.rip);
         b.loadConstant(exits++).istore(code.exit).goto_(code.leave);
+    }
+
+    private void finish(Place place, Runnable rest) {
+        rest.run();
+        keepStackPointer();
+        code.done(place.done() + 1);
     }
 }

@@ -4,8 +4,6 @@ import java.lang.foreign.MemorySegment;
 
 /** Runs of bytes at once, for string instructions, where the TLB says that they can be. */
 public final class ByteRuns {
-    private static final long PAGES = -4096L;
-
     private ByteRuns() {}
 
     /**
@@ -16,13 +14,13 @@ public final class ByteRuns {
      */
     public static int copyWithinPages(Mmu mmu, long target, long source, int bytes) {
         long[] t = mmu.tags();
-        int s = Tlb.index(source);
-        int d = Tlb.index(target);
-        if (t[s] != (source & PAGES) || t[d + 1] != (target & PAGES)) {
+        int s = Tlb.find(t, source, Tlb.READ);
+        int d = Tlb.find(t, target, Tlb.WRITE);
+        if (s < 0 || d < 0) {
             return 0;
         }
-        long from = source + t[s + 3];
-        long to = target + t[d + 3];
+        long from = source + t[s + Tlb.ADDEND];
+        long to = target + t[d + Tlb.ADDEND];
         long count = Math.min(bytes, Math.min(4096 - (source & 4095), 4096 - (target & 4095)));
         if (to > from) {
             // Elements that an earlier element wrote must be read after it.
@@ -45,8 +43,8 @@ public final class ByteRuns {
      */
     public static int fillWithinPage(Mmu mmu, long target, int size, long pattern, int bytes) {
         long[] t = mmu.tags();
-        int d = Tlb.index(target);
-        if (t[d + 1] != (target & PAGES)) {
+        int d = Tlb.find(t, target, Tlb.WRITE);
+        if (d < 0) {
             return 0;
         }
         int count = (int) Math.min(bytes, 4096 - (target & 4095)) & -8;
@@ -59,7 +57,7 @@ public final class ByteRuns {
             case 4 -> (pattern & 0xffffffffL) * 0x0000000100000001L;
             default -> pattern;
         };
-        long to = target + t[d + 3];
+        long to = target + t[d + Tlb.ADDEND];
         MemorySegment ram = mmu.memory().ram();
         if (word == (word & 0xff) * 0x0101010101010101L) {
             ram.asSlice(to, count).fill((byte) word);

@@ -28,27 +28,35 @@ public final class FastAccess {
      * @throws Leave where the access cannot be quick
      */
     public static long readable(long[] tags, long linear, long further, long page, long addend) {
-        return (linear & (Mmu.PAGES | further)) == page ? addend : addend(tags, Tlb.index(linear), linear + further);
+        return (linear & (Mmu.PAGES | further)) == page ? addend : addend(tags, Tlb.READ, late(linear, page), further);
     }
 
     /** The same for a store: nobody watches the page. */
     public static long writable(long[] tags, long linear, long further, long page, long addend) {
-        return (linear & (Mmu.PAGES | further)) == page
-                ? addend
-                : addend(tags, Tlb.index(linear) + Tlb.WRITE, linear + further);
+        return (linear & (Mmu.PAGES | further)) == page ? addend : addend(tags, Tlb.WRITE, late(linear, page), further);
+    }
+
+    /** What the TLB has, in either of the page's places. */
+    private static long addend(long[] tags, int kind, long linear, long further) {
+        long last = linear + further & Mmu.PAGES;
+        int index = Tlb.index(linear) | kind;
+        long tag = tags[index];
+        if (tag == last) {
+            return tags[index | Tlb.ADDEND];
+        }
+        int other = Tlb.other(index, late(linear, tag));
+        if (tags[other] != last) {
+            throw Leave.NOW;
+        }
+        return tags[other | Tlb.ADDEND];
     }
 
     /**
-     * What the TLB has.
-     *
-     * @param tag where the tag of the first byte's page is
-     * @param last the address of the last byte
+     * A number as it is, but HotSpot does not see that. So what is made of it is not computed before the other one is there:
+     * as it would be, in the quick case too, where an address is used twice.
      */
-    private static long addend(long[] tags, int tag, long last) {
-        if (tags[tag] != (last & Mmu.PAGES)) {
-            throw Leave.NOW;
-        }
-        return tags[tag | Tlb.ADDEND];
+    private static long late(long number, long after) {
+        return (number | after) & number;
     }
 
     /** Loads a byte, zero-extended. */

@@ -120,6 +120,10 @@ final class Translations {
     long translate(Tlb set, long linear, int kind) {
         int index = Tlb.index(linear);
         long page = linear & PAGES;
+        if ((set.tags[index + kind] & ~Tlb.SLOW) != page && set.holds(Tlb.other(index, page), page)) {
+            beforeForgetting();
+            set.bring(index, page);
+        }
         if ((set.tags[index + kind] & ~Tlb.SLOW) != page) {
             boolean asUser = set == current.user;
             cpu.counters.tlbMisses++;
@@ -141,9 +145,7 @@ final class Translations {
         boolean same =
                 set.holds(index, page) && set.physical[index >>> Tlb.STRIDE_BITS] == (physical | (global ? 1 : 0));
         if (!same) {
-            if (set.fastWrite(index)) {
-                beforeForgetting();
-            }
+            beforeForgetting();
             set.take(index, page, physical, memory.ramOffset(physical), global);
             largePages.note(page, walk.pageBits);
         }

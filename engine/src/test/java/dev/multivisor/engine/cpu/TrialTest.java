@@ -29,13 +29,22 @@ class TrialTest {
 
     private final Cpu cpu = new TestCpu().cpu;
     private final Calls code = new Calls();
-    private final Trial trial = new Trial();
+    private long now = 1_000_000;
+    private final Trial trial = new Trial(() -> now);
+
+    /** Has the interpreter execute the entry, with nine instructions more, so many times. */
+    private void interpret(int times, long nanosEach) {
+        now += times * nanosEach;
+        cpu.instructions += 10L * times;
+    }
 
     /** Lets it take a time for each instruction until it decides; how long it is not to be executed then. */
     private int decide(double nanos) {
         while (true) {
             assertTrue(trial.timed(1));
             long budget = trial.budget(20_000);
+            now += (long) (budget * nanos);
+            cpu.instructions += budget;
             int pause = trial.ran(cpu, code, budget, (long) (budget * nanos));
             if (pause != 0 || !trial.timed(1)) {
                 return pause;
@@ -52,17 +61,30 @@ class TrialTest {
 
     @Test
     void slowCodeIsLeftToTheInterpreterEverLonger() {
-        int first = decide(1000);
+        int pause = decide(1000);
         assertTrue(code.calls > 0, "HotSpot is not asked to compile it");
         int calls = code.calls;
-        cpu.instructions += MANY;
-        int second = decide(1e6);
-        assertTrue(second > first, first + ", then " + second);
-        assertEquals(calls, code.calls);
-        for (int n = 0; n < 20; n++) {
-            cpu.instructions += MANY;
-            assertTrue(decide(1e6) <= 500_000);
+        while (pause < 500_000) {
+            interpret(pause, 20);
+            int next = decide(2000);
+            assertTrue(next > pause, pause + ", then " + next);
+            pause = next;
         }
+        interpret(pause, 20);
+        assertEquals(500_000, decide(2000));
+        assertEquals(calls, code.calls);
+    }
+
+    /** HotSpot has compiled it meanwhile, however seldom it is executed. */
+    @Test
+    void whatIsSeldomExecutedIsTriedAgainAsSoon() {
+        int pause = decide(1000);
+        for (int n = 0; n < 20; n++) {
+            assertTrue(pause * 60_000L < 600_000_000, pause + " executions");
+            interpret(pause, 60_000);
+            pause = decide(20_000);
+        }
+        assertTrue(pause * 60_000L > 400_000_000, pause + " executions");
     }
 
     /** An interrupt, or a handover, must not wait for all the calls that HotSpot is to see. */
@@ -87,11 +109,10 @@ class TrialTest {
     }
 
     @Test
-    void codeThatIsQuickerThanTheInterpreterIsExecuted() throws InterruptedException {
+    void codeThatIsQuickerThanTheInterpreterIsExecuted() {
         decide(1000);
-        Thread.sleep(20);
-        cpu.instructions += 1000;
-        assertEquals(0, decide(5000), "the interpreter takes 20,000 ns an instruction");
+        interpret(1000, 200);
+        assertEquals(0, decide(15), "the interpreter takes 20 ns an instruction");
         assertFalse(trial.timed(1));
     }
 
