@@ -98,6 +98,16 @@ final class CodeLookup {
         return block;
     }
 
+    /** The block that follows a last step, at the linear address that is RIP's. */
+    Block next(LastStep last, long linear) {
+        Block next = last.likely;
+        if (next.linear == linear && next.context == context) {
+            return next;
+        }
+        next = last.other;
+        return next.linear == linear && next.context == context ? next : follow(last, linear);
+    }
+
     /** The block that follows a last step, linked to it for the next time. */
     Block follow(LastStep last, long linear) {
         Block next = find(linear);

@@ -214,6 +214,7 @@ final class Regions {
                     block.heat = threshold - pause;
                 }
             }
+            entered = cpu.instructions;
             if (exit < 0 || cpu.attention()) {
                 return;
             }
@@ -226,11 +227,37 @@ final class Regions {
                     next = found;
                 }
             }
-            if (next.region == null && ++region.cold[exit] == COLD_EXITS) {
+            block = jump(next, end);
+            if (block == next && next.region == null && ++region.cold[exit] == COLD_EXITS) {
                 regrow(region, next);
             }
-            block = next;
         }
+    }
+
+    /**
+     * Executes jumps that are blocks by themselves, as those of a procedure linkage table: compiled code for one takes
+     * longer to enter and leave. Returns the block that follows.
+     */
+    private Block jump(Block first, long end) {
+        Cpu cpu = this.cpu;
+        Block block = first;
+        while (block.count == 1 && cpu.instructions < end && !cpu.attention()) {
+            Step s = block.first;
+            long start = cpu.r[RIP];
+            if (s.code == Hot.JMP) {
+                FastControl.jmp(cpu, cpu.r, s, start);
+            } else if (s.code == Hot.JMP_M) {
+                cpu.exact = true;
+                FastControl.jmpM(cpu, cpu.r, s, start);
+                cpu.exact = false;
+            } else {
+                break;
+            }
+            cpu.instructions++;
+            entered = cpu.instructions;
+            block = lookup.next((LastStep) s, cpu.r[RIP]);
+        }
+        return block;
     }
 
     /** What follows an exit is executed often: a new version of the region may take it in. */

@@ -25,7 +25,7 @@ final class Trial {
     private static final int FEWEST = 100, MOST = 500_000;
 
     /** Entries between two looks at code in use, and calls that such a look takes at most: to read the clock takes time too. */
-    private static final int LOOK = 1023, LOOKED = 32;
+    private static final int LOOK = 4095, LOOKED = 32;
 
     /** Nanoseconds an instruction that are quick by themselves: the interpreter takes longer. */
     private static final double QUICK = 6;

@@ -119,15 +119,15 @@ class TrialTest {
     @Test
     void codeInUseIsTimedOnceInAWhileAndTriedAgainWhenItIsSlow() {
         decide(3);
-        assertTrue(trial.timed(1024));
+        assertTrue(trial.timed(4096));
         trial.ran(cpu, code, MANY, 3L * MANY);
-        assertFalse(trial.timed(1025));
-        assertTrue(trial.timed(2048));
+        assertFalse(trial.timed(4097));
+        assertTrue(trial.timed(8192));
         // Once may be the host's doing.
         trial.ran(cpu, code, MANY, 100L * MANY);
         trial.ran(cpu, code, MANY, 3L * MANY);
-        assertFalse(trial.timed(2049));
-        assertTrue(trial.timed(3072));
+        assertFalse(trial.timed(8193));
+        assertTrue(trial.timed(12_288));
         for (int n = 0; n < 3; n++) {
             assertEquals(MANY, trial.budget(MANY));
             trial.ran(cpu, code, MANY, 100L * MANY);
