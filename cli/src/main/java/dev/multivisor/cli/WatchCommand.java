@@ -51,15 +51,15 @@ final class WatchCommand implements Callable<Integer> {
         // The machine's process has the same processors.
         PromptThread.beginAll();
         PrintWriter out = spec.commandLine().getOut();
-        PrintWriter nowhere = new PrintWriter(Writer.nullWriter());
         try (Remote remote = new Remote()) {
             Remote.Target target = remote.find(vm.name());
-            for (int n = 0; n < PRACTICE; n++) {
-                print(text(WatchView.example()), nowhere);
-            }
             if (format.json()) {
                 remote.client().watchLines(target.socket(), target.name(), all, line -> print(line, out));
             } else {
+                PrintWriter nowhere = new PrintWriter(Writer.nullWriter());
+                for (int n = 0; n < PRACTICE; n++) {
+                    print(text(WatchView.example()), nowhere);
+                }
                 remote.client().watch(target.socket(), target.name(), all, line -> print(text(line), out));
             }
         }
