@@ -97,6 +97,7 @@ final class Tlb {
         writes = Math.min(writes + 1, LOG + 1);
     }
 
+    /** Has the logs know of an entry that was made or moved. */
     private void note(int index) {
         if ((physical[index >>> STRIDE_BITS] & 1) == 0) {
             if (logged < LOG) {
@@ -151,9 +152,7 @@ final class Tlb {
         }
     }
 
-    /**
-     * Gives its first place to a page, with no permissions yet. The set is allocated.
-     */
+    /** Gives its first place to a page, with no permissions yet. The set is allocated. */
     void take(int index, long page, long physicalPage, long ramOffset, boolean global) {
         used = true;
         if (!holds(index, page)) {
@@ -189,18 +188,16 @@ final class Tlb {
         return tags[index + kind] & Mmu.PAGES;
     }
 
-    /** Brings a page to its first place if it is in the other one. */
+    /** Brings a page that has its other place to its first. */
     void bring(int index, long page) {
         int other = other(index, page);
-        if (holds(other, page)) {
-            long[] entry = Arrays.copyOfRange(tags, other, other + (1 << STRIDE_BITS));
-            long frame = physical[other >>> STRIDE_BITS];
-            invalidate(other);
-            demote(index);
-            System.arraycopy(entry, 0, tags, index, entry.length);
-            physical[index >>> STRIDE_BITS] = frame;
-            note(index);
-        }
+        long[] entry = Arrays.copyOfRange(tags, other, other + (1 << STRIDE_BITS));
+        long frame = physical[other >>> STRIDE_BITS];
+        invalidate(other);
+        demote(index);
+        System.arraycopy(entry, 0, tags, index, entry.length);
+        physical[index >>> STRIDE_BITS] = frame;
+        note(index);
     }
 
     /** Whether an entry has something about this page. */
