@@ -400,6 +400,7 @@ class SnapshotCommandTest {
     @Test
     void wrongUse() throws Exception {
         bad("snapshot absent: there is none of this name", "run", "--from", "absent");
+        bad("snapshot /absent: is no folder", "run", "--from", "/absent");
         bad("snapshot absent: there is none of this name", "clone", "absent");
         bad("snapshot absent: there is none of this name", "snapshot", "rm", "absent");
         bad("machine absent: there is none of this name", "snapshot", "create", "absent");

@@ -110,8 +110,8 @@ public final class SnapshotStore {
     public Snapshot find(String named) {
         if (named.contains("/")) {
             Path path = Path.of(named).toAbsolutePath().normalize();
-            if (path.getParent() == null || path.getFileName() == null) {
-                throw new HostException("snapshot " + named + ": is no snapshot");
+            if (path.getParent() == null || !Files.isDirectory(path)) {
+                throw new HostException("snapshot " + named + ": is no folder");
             }
             return new SnapshotStore(path.getParent()).read(path.getFileName().toString(), 0);
         }
