@@ -244,8 +244,8 @@ final class RegionBuilder {
                 && block.context != -1
                 && Math.abs(offset) < FAR
                 && warmth(block) >= coldest
-                && cpu.mmu.executable(block.linear, block.physical & -4096L)
-                && (block.second < 0 || cpu.mmu.executable((block.linear & -4096L) + 4096, block.second & -4096L));
+                && cpu.mmu.fetches(block.linear, block.physical & -4096L)
+                && (block.second < 0 || cpu.mmu.fetches((block.linear & -4096L) + 4096, block.second & -4096L));
     }
 
     /** How far a block can be compiled: instructions before one that the interpreter has to execute, their bytes and nodes. */

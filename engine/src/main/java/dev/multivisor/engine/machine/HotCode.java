@@ -25,7 +25,9 @@ import java.util.stream.Stream;
  */
 record HotCode(List<HotRegion> regions) {
     private static final String SECTION = "hotCode";
-    private static final int VERSION = 1;
+
+    /** Also of how regions are chosen: what was chosen worse is not to live on in what is kept on disk. */
+    private static final int VERSION = 2;
 
     /** More regions are not taken, nor passed on. */
     private static final int MOST = Interpreter.MOST_HOT;

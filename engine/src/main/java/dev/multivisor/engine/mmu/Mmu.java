@@ -97,13 +97,6 @@ public final class Mmu {
         translations.attach(owner);
     }
 
-    /** Whether instructions at an address are known to be fetched from a page; false also if it is not known. */
-    public boolean executable(long linear, long physicalPage) {
-        int i = Tlb.index(linear);
-        return code.tags[i + Tlb.EXECUTE] == (linear & PAGES)
-                && (code.physical[i >>> Tlb.STRIDE_BITS] & PAGES) == physicalPage;
-    }
-
     // ---- Data, at the current privilege ----
 
     /** Loads 1, 2, 4 or 8 bytes, zero-extended. */

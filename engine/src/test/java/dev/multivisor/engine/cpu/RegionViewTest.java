@@ -97,4 +97,17 @@ class RegionViewTest {
         // The loop, the rest by itself, and what ends that.
         assertEquals(3, all.size(), all::toString);
     }
+
+    /** A loop of two pages, which in each round reads where the TLB has both of the first page's places. */
+    @Test
+    void whatTheTlbHasForgottenIsCompiledToo() {
+        TestCpu cpu = new TestCpu(RegionCompiler.immediate(100));
+        cpu.map(16 << 20, TestCpu.DATA);
+        cpu.program("mov $0x1100000, %esi; mov $0x900000, %edi; mov $1000, %ecx;"
+                        + " 1: mov (%rsi), %eax; mov (%rdi), %eax; jmp 2f; .balign 4096; 2: dec %ecx; jnz 1b; hlt")
+                .run();
+        List<RegionView> all = cpu.interpreter.regions(OptionalLong.empty());
+        assertEquals(
+                List.of(2), all.stream().map(region -> region.pages().length).toList(), all::toString);
+    }
 }

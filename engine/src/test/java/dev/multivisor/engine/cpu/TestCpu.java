@@ -105,6 +105,12 @@ final class TestCpu {
         return this;
     }
 
+    /** Maps a 2 MiB page to another one's memory. */
+    void map(long address, long physical) {
+        memory.store(TABLES + 0x2000 + 8 * (address >>> 21), 8, physical & -1L << 21 | 0x87);
+        cpu.mmu.flushAll();
+    }
+
     /** The exception whose handler has halted, or -1. */
     int vector() {
         long handler = cpu.r[Cpu.RIP] - 1 - HANDLERS;
