@@ -15,7 +15,7 @@ import java.lang.invoke.VarHandle;
  * anything else compiled code is left, and the interpreter executes the instruction. A call to come back from in its place
  * would make HotSpot keep in memory what is in registers now, and compile many times as much.
  *
- * <p>The last page of a site is in locals: {@link Sites}. The calls are of methods small enough (MaxInlineSize) for
+ * <p>The last page of a site is in locals: {@link Sites}. The calls are of methods small enough ({@link FastAccess}) for
  * HotSpot's optimizing compiler to put them in line however often they are executed, and use too much of a stack
  * (C1InlineStackLimit, as the launcher sets it) for its quick one, which gave up some regions when it did.
  *

@@ -8,7 +8,8 @@ import java.lang.invoke.VarHandle;
 /**
  * The quick half of {@link Mmu}'s accesses, for compiled code, which leaves the other half to the interpreter: so there is
  * no call in its loops, and HotSpot keeps what they use in registers: as long as each method here is small enough to be put
- * in line wherever it is called, however seldom (35 bytes of bytecode, MaxInlineSize). The tags are {@link Mmu#tags()}.
+ * in line wherever it is called, however seldom, and however large the region (42 bytes of bytecode, MaxTrivialSize, as the
+ * launcher sets it). The tags are {@link Mmu#tags()}.
  */
 public final class FastAccess {
     // MemorySegment's own get and set take HotSpot half as many nodes more, and a method can have only so many.
@@ -38,17 +39,20 @@ public final class FastAccess {
 
     /** What the TLB has, in either of the page's places. */
     private static long addend(long[] tags, int kind, long linear, long further) {
-        long last = linear + further & Mmu.PAGES;
-        int index = Tlb.index(linear) | kind;
+        return first(tags, Tlb.index(linear) | kind, linear, linear + further & Mmu.PAGES);
+    }
+
+    /** @param last the page of the last byte */
+    private static long first(long[] tags, int index, long linear, long last) {
         long tag = tags[index];
-        if (tag == last) {
-            return tags[index | Tlb.ADDEND];
-        }
-        int other = Tlb.other(index, late(linear, tag));
-        if (tags[other] != last) {
+        return tag == last ? tags[index | Tlb.ADDEND] : second(tags, Tlb.other(index, late(linear, tag)), last);
+    }
+
+    private static long second(long[] tags, int index, long last) {
+        if (tags[index] != last) {
             throw Leave.NOW;
         }
-        return tags[other | Tlb.ADDEND];
+        return tags[index | Tlb.ADDEND];
     }
 
     /**
