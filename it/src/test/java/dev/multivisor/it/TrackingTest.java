@@ -44,7 +44,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Timeout(300)
 class TrackingTest {
     /** With {@code -Dmoves=N}; the default is what a build can afford. */
-    private static final int MOVES = Integer.getInteger("it.moves", 500);
+    private static final int MOVES = Integer.getInteger("it.moves", 1000);
 
     private static final UpgradeRequest PLAIN =
             new UpgradeRequest(Map.of(), Duration.ofSeconds(5), Duration.ZERO, Duration.ZERO);
