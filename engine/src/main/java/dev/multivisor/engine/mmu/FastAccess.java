@@ -39,16 +39,20 @@ public final class FastAccess {
 
     /** What the TLB has, in either of the page's places. */
     private static long addend(long[] tags, int kind, long linear, long further) {
-        return first(tags, Tlb.index(linear) | kind, linear, linear + further & Mmu.PAGES);
+        return atFirst(tags, Tlb.index(linear) | kind, linear, linear + further & Mmu.PAGES);
     }
 
-    /** @param last the page of the last byte */
-    private static long first(long[] tags, int index, long linear, long last) {
+    /**
+     * @param index of the tag in the page's first place
+     * @param last the page of the last byte
+     */
+    private static long atFirst(long[] tags, int index, long linear, long last) {
         long tag = tags[index];
-        return tag == last ? tags[index | Tlb.ADDEND] : second(tags, Tlb.other(index, late(linear, tag)), last);
+        return tag == last ? tags[index | Tlb.ADDEND] : atOther(tags, Tlb.other(index, late(linear, tag)), last);
     }
 
-    private static long second(long[] tags, int index, long last) {
+    /** @param index of the tag in the page's other place */
+    private static long atOther(long[] tags, int index, long last) {
         if (tags[index] != last) {
             throw Leave.NOW;
         }

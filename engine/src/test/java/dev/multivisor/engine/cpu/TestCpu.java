@@ -107,7 +107,11 @@ final class TestCpu {
 
     /** Maps a 2 MiB page to another one's memory. */
     void map(long address, long physical) {
-        memory.store(TABLES + 0x2000 + 8 * (address >>> 21), 8, physical & -1L << 21 | 0x87);
+        enter(address, physical & -1L << 21 | 0x87);
+    }
+
+    private void enter(long address, long entry) {
+        memory.store(TABLES + 0x2000 + 8 * (address >>> 21), 8, entry);
         cpu.mmu.flushAll();
     }
 
@@ -124,9 +128,7 @@ final class TestCpu {
 
     /** Makes a 2 MiB page present or not. */
     void present(long address, boolean present) {
-        long entry = TABLES + 0x2000 + 8 * (address >>> 21);
-        memory.store(entry, 8, present ? address & -1L << 21 | 0x87 : 0);
-        cpu.mmu.flushAll();
+        enter(address, present ? address & -1L << 21 | 0x87 : 0);
     }
 
     /** Machine code of some assembly in AT&T syntax, which starts at {@link #CODE}. */
