@@ -26,9 +26,13 @@ final class HostScheduler {
 
     private static final int SCHED_OTHER = 0;
     private static final int SCHED_FIFO = 1;
+    private static final int SCHED_DEADLINE = 6;
 
     /** Threads and processes that the thread starts do not inherit its policy. */
     private static final int SCHED_RESET_ON_FORK = 0x40000000;
+
+    /** The same, as a flag of {@code struct sched_attr}; SCHED_DEADLINE lets none start without. */
+    private static final long RESET_ON_FORK = 1;
 
     private static final Handles HANDLES = bind();
 
@@ -47,6 +51,10 @@ final class HostScheduler {
             JAVA_LONG.withName("period"));
 
     private static final VarHandle SIZE = ATTRIBUTES.varHandle(PathElement.groupElement("size"));
+    private static final VarHandle POLICY = ATTRIBUTES.varHandle(PathElement.groupElement("policy"));
+    private static final VarHandle FLAGS = ATTRIBUTES.varHandle(PathElement.groupElement("flags"));
+    private static final VarHandle DEADLINE = ATTRIBUTES.varHandle(PathElement.groupElement("deadline"));
+    private static final VarHandle PERIOD = ATTRIBUTES.varHandle(PathElement.groupElement("period"));
     private static final VarHandle RUNTIME = ATTRIBUTES.varHandle(PathElement.groupElement("runtime"));
 
     private record Handles(
@@ -94,26 +102,65 @@ final class HostScheduler {
     }
 
     /**
-     * Lets a thread of the usual policy have a processor sooner, for less time at once, when it has something to do; everybody
-     * may. Linux heeds it from 6.12 on; done on x86-64 only.
+     * Has a thread of the usual policy take part in another way.
      *
-     * <p>Reason: the JDK knows no time slices. Safety: the structure is as long as it says and is read during the call; a thread
-     * that is gone is an error that the system reports.
-     *
-     * @param nanos 100,000 to 100,000,000; 0 for the system's choice
      * @return whether the system took it
      */
-    static boolean slice(int thread, long nanos) {
-        if (policy(thread) != SCHED_OTHER || !System.getProperty("os.arch").equals("amd64")) {
-            return false;
+    static boolean begin(int thread, Terms terms) {
+        return policy(thread) == SCHED_OTHER && terms.set(thread);
+    }
+
+    /** Has a thread take part in the usual way, but on these terms, whatever it did before. */
+    static void usual(int thread, Terms terms) {
+        if (!terms.set(thread)) {
+            usual(thread);
         }
-        try {
-            MemorySegment attributes = Arena.ofAuto().allocate(ATTRIBUTES);
+    }
+
+    /** How a thread shares processors with others: {@code struct sched_attr}. Done on x86-64 only. */
+    static final class Terms {
+        private final MemorySegment attributes = Arena.global().allocate(ATTRIBUTES);
+
+        private Terms(int policy, long flags, long runtime, long period) {
             SIZE.set(attributes, 0L, (int) ATTRIBUTES.byteSize());
-            RUNTIME.set(attributes, 0L, nanos);
-            return (long) HANDLES.setAttributes.invokeExact(SYS_SCHED_SETATTR, thread, attributes, 0) == 0;
-        } catch (Throwable e) {
-            throw Libc.rethrow(e);
+            POLICY.set(attributes, 0L, policy);
+            FLAGS.set(attributes, 0L, flags);
+            RUNTIME.set(attributes, 0L, runtime);
+            DEADLINE.set(attributes, 0L, period);
+            PERIOD.set(attributes, 0L, period);
+        }
+
+        /**
+         * In the usual way, but it has a processor sooner, for less time at once, when it has something to do; everybody may.
+         * Linux heeds it from 6.12 on.
+         *
+         * @param nanos 100,000 to 100,000,000; 0 for the system's choice
+         */
+        static Terms turns(long nanos) {
+            return new Terms(SCHED_OTHER, 0, nanos, 0);
+        }
+
+        /**
+         * Before all others, for so long in each period and no longer, which needs CAP_SYS_NICE. Linux counts at each tick of
+         * its clock only, and takes what was too much from the next periods.
+         */
+        static Terms share(long nanos, long period) {
+            return new Terms(SCHED_DEADLINE, RESET_ON_FORK, nanos, period);
+        }
+
+        /**
+         * Reason: the JDK knows neither policies nor time slices. Safety: the structure is as long as it says and is read during
+         * the call; a thread that is gone is an error that the system reports.
+         */
+        private boolean set(int thread) {
+            if (!HANDLES.bound || !System.getProperty("os.arch").equals("amd64")) {
+                return false;
+            }
+            try {
+                return (long) HANDLES.setAttributes.invokeExact(SYS_SCHED_SETATTR, thread, attributes, 0) == 0;
+            } catch (Throwable e) {
+                throw Libc.rethrow(e);
+            }
         }
     }
 

@@ -2,15 +2,22 @@ package dev.multivisor.host;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.lang.management.ManagementFactory;
+import java.lang.management.ThreadMXBean;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.stream.Stream;
 
 /**
  * A thread that has little to do, but is to do that at once: when it is woken, it goes before threads that compute, such as
- * vCPUs. Where the process may do that (CAP_SYS_NICE or RLIMIT_RTPRIO) it goes before all others, but those of a handover,
- * for a tenth of the time at the most; else, and when it has had that, it takes short turns, which needs no privilege, but
- * Linux 6.12. So whoever gives it more to do than it should have slows down nobody else. For use by that thread.
+ * vCPUs. Where the process may do that (CAP_SYS_NICE) it goes before all others, for a tenth of the time at the most; else,
+ * and when it has had that, it takes short turns, which needs no privilege, but Linux 6.12. So whoever gives it more to do
+ * than it should have slows down nobody else. For use by that thread.
+ *
+ * <p>It goes before the others for a millisecond at once: in what the JVM does on its behalf it may wait for another thread
+ * without giving up its processor. HotSpot has a method that was compiled again called in a loop until the thread that
+ * exchanges its code, which may have lost its processor to this one, has done so. As SCHED_FIFO two such threads have been
+ * in that loop for up to 0.95 s.
  */
 public final class PromptThread {
     /**
@@ -19,17 +26,25 @@ public final class PromptThread {
      */
     static final long SLICE_NANOS = 300_000;
 
+    private static final HostScheduler.Terms TURNS = HostScheduler.Terms.turns(SLICE_NANOS);
+    private static final HostScheduler.Terms BEFORE_ALL = HostScheduler.Terms.share(1_000_000, 2_000_000);
+
     /** For how long it may go before all others in each second. */
     private static final long MOST_NANOS = 100_000_000, SECOND = 1_000_000_000;
 
+    private static final ThreadMXBean THREADS = ManagementFactory.getThreadMXBean();
+
     private final int thread = HostScheduler.thread();
     private boolean urgent;
+
+    /** When the second began, and how long this thread had had a processor until then. */
     private long since = System.nanoTime();
-    private long used;
+
+    private long before = THREADS.getCurrentThreadCpuTime();
 
     private PromptThread() {
-        shortTurns();
-        becomeUrgent();
+        HostScheduler.begin(thread, TURNS);
+        urgent = HostScheduler.begin(thread, BEFORE_ALL);
     }
 
     /** Makes the calling thread one, for as long as it lives. It has to be a platform thread. */
@@ -37,30 +52,18 @@ public final class PromptThread {
         return new PromptThread();
     }
 
-    /** Tells how long it took to do something; to be called now and then also when there was nothing to do. */
-    public void worked(long nanos) {
-        used += nanos;
+    /** Looks how much it has worked; to be called each time when it has done something, or had nothing to do for a while. */
+    public void check() {
+        long used = THREADS.getCurrentThreadCpuTime() - before;
         if (urgent && used > MOST_NANOS) {
             urgent = false;
-            HostScheduler.usual(thread);
-            shortTurns();
+            HostScheduler.usual(thread, TURNS);
         }
         if (System.nanoTime() - since > SECOND) {
             since = System.nanoTime();
-            used = 0;
-            if (!urgent) {
-                becomeUrgent();
-            }
+            before += used;
+            urgent = urgent || HostScheduler.begin(thread, BEFORE_ALL);
         }
-    }
-
-    private void shortTurns() {
-        HostScheduler.slice(thread, SLICE_NANOS);
-    }
-
-    private void becomeUrgent() {
-        // With one processor, nobody else would get any of it.
-        urgent = Runtime.getRuntime().availableProcessors() > 1 && HostScheduler.urgent(thread, Urgency.PROMPT);
     }
 
     /**
@@ -71,7 +74,7 @@ public final class PromptThread {
     public static void beginAll() {
         try (Stream<Path> tasks = Files.list(Path.of("/proc/self/task"))) {
             tasks.forEach(task ->
-                    HostScheduler.slice(Integer.parseInt(task.getFileName().toString()), SLICE_NANOS));
+                    HostScheduler.begin(Integer.parseInt(task.getFileName().toString()), TURNS));
         } catch (IOException | UncheckedIOException e) {
             // They have the turns that others have.
         }

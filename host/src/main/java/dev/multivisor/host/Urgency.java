@@ -14,9 +14,6 @@ final class Urgency {
 
     static final int MOVER = 3;
 
-    /** What goes before all but these. */
-    static final int PROMPT = 1;
-
     private final List<Integer> threads = new ArrayList<>();
     private boolean over;
 

@@ -7,6 +7,7 @@ import dev.multivisor.host.VirtualMachine;
 import dev.multivisor.watch.Alteration;
 import dev.multivisor.watch.IntegrityMonitor;
 import dev.multivisor.watch.WatchException;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.time.Duration;
@@ -28,6 +29,9 @@ final class WatchRoutes implements AutoCloseable {
 
     private static final long LOOK_MILLIS = 100;
     private static final Duration WAIT = Duration.ofMillis(50);
+
+    /** For so long changes that the kernel makes to itself are held back, to be written several at once. */
+    private static final Duration SOON = Duration.ofMillis(10);
 
     /** An empty line now and then finds out whether the client is still there. */
     private static final long BEAT_NANOS = 1_000_000_000L;
@@ -127,6 +131,8 @@ final class WatchRoutes implements AutoCloseable {
         private final ConcurrentLinkedQueue<MachineEvent> moves;
         private final boolean all;
         private final OutputStream out;
+        private final ByteArrayOutputStream batch = new ByteArrayOutputStream();
+        private long batched;
         private long lost;
         private long pokes;
         private String poked = "";
@@ -156,14 +162,14 @@ final class WatchRoutes implements AutoCloseable {
             long beat = System.nanoTime();
             while (true) {
                 boolean last = closing.getCount() == 0 || machine.ended();
-                Optional<Alteration> change = monitor.poll(last ? Duration.ZERO : WAIT);
+                Duration wait = batch.size() == 0 && !last ? WAIT : SOON;
+                Optional<Alteration> change = monitor.poll(wait);
+                thread.check();
                 if (change.isPresent()) {
-                    long start = System.nanoTime();
                     tell(change.get());
-                    thread.worked(System.nanoTime() - start);
                     continue;
                 }
-                thread.worked(0);
+                writeBatch();
                 tellPokes();
                 tellMoves();
                 tellLost();
@@ -185,12 +191,31 @@ final class WatchRoutes implements AutoCloseable {
         }
 
         private void tell(Alteration change) throws IOException {
-            if (change.usual() && !all) {
+            if (!change.usual()) {
+                write(WatchView.of(change));
+            } else if (all) {
+                batch(WatchView.of(change));
+            } else {
                 pokes++;
                 poked = change.symbol();
-            } else {
-                write(WatchView.of(change));
             }
+        }
+
+        private void batch(WatchView line) throws IOException {
+            long now = System.nanoTime();
+            if (batch.size() == 0) {
+                batched = now;
+            }
+            batch.writeBytes(line(line));
+            if (now - batched > SOON.toNanos()) {
+                writeBatch();
+            }
+        }
+
+        private void writeBatch() throws IOException {
+            batch.writeTo(out);
+            out.flush();
+            batch.reset();
         }
 
         /** Once no more come: the kernel makes hundreds at once, and a reader may be slow. */

@@ -106,7 +106,7 @@ final class GuestKernel {
         if (physical.isEmpty()) {
             throw unknown(machine, "the entry of system calls is not mapped");
         }
-        Kallsyms symbols = Kallsyms.find(window(machine.pages(), physical.getAsLong() & -4096L))
+        Kallsyms symbols = Kallsyms.find(window(machine.pages(), physical.getAsLong() & -4096L, new byte[WINDOW]))
                 .orElseThrow(() -> unknown(machine, "no table of kernel symbols was found"));
         return new GuestKernel(machine, symbols, entry - physical.getAsLong(), levels);
     }
@@ -116,13 +116,16 @@ final class GuestKernel {
      * they call linux_banner; the page tables, init_top_pgt, must confirm the place.
      */
     private static GuestKernel search(VirtualMachine machine) {
+        // One for all of it: those who watch already are not to wait while the JVM collects that much garbage.
+        byte[] buffer = new byte[WINDOW];
         for (GuestMemory.Region region : machine.pages().regions()) {
             long end = region.guestAddress() + region.size();
             for (long start = region.guestAddress(); start < end; start += WINDOW / 2) {
-                Optional<Kallsyms> symbols = Kallsyms.find(window(machine.pages(), start));
+                Optional<Kallsyms> symbols = Kallsyms.find(window(machine.pages(), start, buffer));
                 // The banner is in the same section as the symbols, before or behind.
                 for (long from = start - WINDOW / 2; from <= start && symbols.isPresent(); from += WINDOW / 2) {
-                    Optional<GuestKernel> kernel = at(machine, symbols.get(), from, window(machine.pages(), from));
+                    Optional<GuestKernel> kernel =
+                            at(machine, symbols.get(), from, window(machine.pages(), from, buffer));
                     if (kernel.isPresent()) {
                         return kernel.get();
                     }
@@ -153,11 +156,12 @@ final class GuestKernel {
         return Optional.empty();
     }
 
-    private static byte[] window(PageTracker memory, long start) {
+    /** A buffer that has been filled, or a shorter array at the end of memory. */
+    private static byte[] window(PageTracker memory, long start, byte[] buffer) {
         for (GuestMemory.Region region : memory.regions()) {
             long left = region.guestAddress() + region.size() - start;
             if (start >= region.guestAddress() && left > 0) {
-                byte[] bytes = new byte[(int) Math.min(WINDOW, left)];
+                byte[] bytes = left < buffer.length ? new byte[(int) left] : buffer;
                 memory.read(start, bytes);
                 return bytes;
             }

@@ -4,6 +4,9 @@ import dev.multivisor.host.PageListener;
 import dev.multivisor.host.PageRegistration;
 import dev.multivisor.host.VirtualMachine;
 import dev.multivisor.host.YoungSpace;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Arrays;
@@ -13,9 +16,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.DelayQueue;
+import java.util.concurrent.Delayed;
 import java.util.concurrent.LinkedBlockingQueue;
-import java.util.concurrent.PriorityBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
@@ -36,8 +41,17 @@ import java.util.function.BooleanSupplier;
  * page tables, pointers in the kernel's data, the code of modules.
  */
 public final class IntegrityMonitor implements AutoCloseable {
-    private static final int CAPACITY = 10_000;
+    /** How many changes wait to be taken; of {@link Alteration#usual} ones half as many, so that they displace no other. */
+    private static final int CAPACITY = 20_000;
+
     private static final int PAGE = 4096;
+
+    /**
+     * {@link Alteration#usual} changes are given out a bunch at a time, and no more of them than one in USUAL_NANOS. They come by
+     * the hundred, and a change that is to be told at once cannot be read before what was told earlier: the way to a reader that
+     * has stopped for a moment must not be full of them, nor whoever tells wake up, and take away a processor, for each.
+     */
+    private static final long USUAL_NANOS = 500_000, BUNCH_NANOS = 5_000_000;
 
     private static final int PRACTICE = 200;
 
@@ -56,6 +70,9 @@ public final class IntegrityMonitor implements AutoCloseable {
     /** At the end of where modules are (MODULES_END), where none is. */
     private static final long NO_MODULE = 0xffff_ffff_fefe_f000L;
 
+    /** How many watch in this process. */
+    private static final AtomicInteger WATCHING = new AtomicInteger();
+
     private record Moment(Instant time, long nanos) {
         static Moment now() {
             return new Moment(Instant.now(), System.nanoTime());
@@ -69,18 +86,38 @@ public final class IntegrityMonitor implements AutoCloseable {
         }
     }
 
-    /** A write as it is noted; the rest is found out by whoever takes it. */
+    /**
+     * A write as it is noted; the rest is found out by whoever takes it.
+     *
+     * @param due when it may be taken, by {@link System#nanoTime}
+     */
     private record Note(
             long number,
+            long due,
             Moment when,
             GuestKernel.Range range,
             long linear,
             byte[] before,
             byte[] after,
             Who who,
-            Thread writer) {
+            Thread writer)
+            implements Delayed {
+        private static final Comparator<Note> ORDER =
+                Comparator.comparing(Note::usual).thenComparing(Note::number);
+
         boolean usual() {
             return Alteration.usual(range.part(), who.means);
+        }
+
+        @Override
+        public long getDelay(TimeUnit unit) {
+            return unit.convert(due - System.nanoTime(), TimeUnit.NANOSECONDS);
+        }
+
+        /** What the kernel does not do to itself comes first: hundreds of changes that it makes at once hold up none of it. */
+        @Override
+        public int compareTo(Delayed other) {
+            return ORDER.compare(this, (Note) other);
         }
     }
 
@@ -88,11 +125,12 @@ public final class IntegrityMonitor implements AutoCloseable {
     private final GuestKernel kernel;
     private final PageRegistration registration;
 
-    /** What the kernel does not do to itself comes first: hundreds of changes that it makes at once hold up none of it. */
-    private final PriorityBlockingQueue<Note> notes = new PriorityBlockingQueue<>(
-            CAPACITY, Comparator.comparing(Note::usual).thenComparing(Note::number));
+    private final DelayQueue<Note> notes = new DelayQueue<>();
 
     private final AtomicLong numbers = new AtomicLong();
+
+    /** When the last of the usual ones may be taken. */
+    private final AtomicLong slot = new AtomicLong(System.nanoTime());
 
     /** The one that was taken last, for {@link #poll} only, and the number of the last one not usual that was told. */
     private Optional<Note> taken = Optional.empty();
@@ -101,8 +139,8 @@ public final class IntegrityMonitor implements AutoCloseable {
 
     private final AtomicLong lost = new AtomicLong();
 
-    /** What watched pages hold, by frame. Guarded by itself. */
-    private final Map<Long, byte[]> copies = new HashMap<>();
+    /** What watched pages hold, by frame; outside of the heap, whose collections would move it. Guarded by itself. */
+    private final Map<Long, MemorySegment> copies = new HashMap<>();
 
     private IntegrityMonitor(VirtualMachine machine, GuestKernel kernel) {
         this.machine = machine;
@@ -116,15 +154,13 @@ public final class IntegrityMonitor implements AutoCloseable {
                     long first = kernel.physical(range.start()) / PAGE;
                     long end = (kernel.physical(range.start() + range.size()) + PAGE - 1) / PAGE;
                     registration.add(first, end - first);
-                    for (long frame = first; frame < end; frame++) {
-                        byte[] page = new byte[PAGE];
-                        machine.pages().read(frame * PAGE, page);
-                        copies.put(frame, page);
-                    }
+                    copy(first, end);
                 }
             }
-            // No change is to wait while what this, and the guest's boot, has left is collected.
-            YoungSpace.clear();
+            // No change is to wait while what this, and the guest's boot, has left is collected, nor others' for this.
+            if (WATCHING.getAndIncrement() == 0) {
+                YoungSpace.clear();
+            }
         } catch (Throwable e) {
             registration.close();
             throw e;
@@ -178,6 +214,17 @@ public final class IntegrityMonitor implements AutoCloseable {
         return lost.get();
     }
 
+    private void copy(long first, long end) {
+        MemorySegment all = Arena.ofAuto().allocate((end - first) * PAGE);
+        byte[] bytes = new byte[PAGE];
+        for (long frame = first; frame < end; frame++) {
+            machine.pages().read(frame * PAGE, bytes);
+            MemorySegment page = all.asSlice((frame - first) * PAGE, PAGE);
+            page.copyFrom(MemorySegment.ofArray(bytes));
+            copies.put(frame, page);
+        }
+    }
+
     /** Code that runs for the first time is slow, and the first change is to be told as soon as others. */
     private void practise() {
         BlockingQueue<Note> nowhere = new LinkedBlockingQueue<>();
@@ -201,10 +248,9 @@ public final class IntegrityMonitor implements AutoCloseable {
         Moment when = Moment.now();
         byte[] before;
         synchronized (copies) {
-            byte[] page = copies.get(address / PAGE);
-            int from = (int) (address % PAGE);
-            before = Arrays.copyOfRange(page, from, from + bytes.length);
-            System.arraycopy(bytes, 0, page, from, bytes.length);
+            MemorySegment place = copies.get(address / PAGE).asSlice(address % PAGE, bytes.length);
+            before = place.toArray(ValueLayout.JAVA_BYTE);
+            place.copyFrom(MemorySegment.ofArray(bytes));
         }
         if (!Arrays.equals(before, bytes)) {
             note(notes, when, address, before, bytes, who(writer)).ifPresent(this::awaitTold);
@@ -247,9 +293,11 @@ public final class IntegrityMonitor implements AutoCloseable {
             if (from < end) {
                 byte[] old = Arrays.copyOfRange(before, (int) (from - start), (int) (end - start));
                 byte[] now = Arrays.copyOfRange(after, (int) (from - start), (int) (end - start));
-                if (to.size() < CAPACITY) {
+                boolean usual = Alteration.usual(range.part(), who.means);
+                if (to.size() < (usual ? CAPACITY / 2 : CAPACITY)) {
+                    long due = usual ? slot(when) : when.nanos;
                     Note note = new Note(
-                            numbers.getAndIncrement(), when, range, from, old, now, who, Thread.currentThread());
+                            numbers.getAndIncrement(), due, when, range, from, old, now, who, Thread.currentThread());
                     to.add(note);
                     last = note.usual() ? last : Optional.of(note);
                 } else {
@@ -260,9 +308,16 @@ public final class IntegrityMonitor implements AutoCloseable {
         return last;
     }
 
+    /** When a usual change may be given out. */
+    private long slot(Moment when) {
+        long own = slot.updateAndGet(last -> Math.max(last + USUAL_NANOS, when.nanos));
+        return own + BUNCH_NANOS - Math.floorMod(own, BUNCH_NANOS);
+    }
+
     /**
      * The next change; the one before has been told then. They come in the order in which they were noted, but
-     * {@link Alteration#usual} ones after the others. For one thread.
+     * {@link Alteration#usual} ones after the others, some milliseconds later, and 2,000 of them a second at the most. For one
+     * thread.
      *
      * @param timeout how long to wait for one
      * @return empty if none came
@@ -317,5 +372,6 @@ public final class IntegrityMonitor implements AutoCloseable {
     @Override
     public void close() {
         registration.close();
+        WATCHING.decrementAndGet();
     }
 }
