@@ -4,9 +4,7 @@ import dev.multivisor.host.PageListener;
 import dev.multivisor.host.PageRegistration;
 import dev.multivisor.host.VirtualMachine;
 import dev.multivisor.host.YoungSpace;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Arrays;
@@ -140,7 +138,7 @@ public final class IntegrityMonitor implements AutoCloseable {
     private final AtomicLong lost = new AtomicLong();
 
     /** What watched pages hold, by frame; outside of the heap, whose collections would move it. Guarded by itself. */
-    private final Map<Long, MemorySegment> copies = new HashMap<>();
+    private final Map<Long, ByteBuffer> copies = new HashMap<>();
 
     private IntegrityMonitor(VirtualMachine machine, GuestKernel kernel) {
         this.machine = machine;
@@ -215,13 +213,11 @@ public final class IntegrityMonitor implements AutoCloseable {
     }
 
     private void copy(long first, long end) {
-        MemorySegment all = Arena.ofAuto().allocate((end - first) * PAGE);
+        ByteBuffer all = ByteBuffer.allocateDirect((int) (end - first) * PAGE);
         byte[] bytes = new byte[PAGE];
         for (long frame = first; frame < end; frame++) {
             machine.pages().read(frame * PAGE, bytes);
-            MemorySegment page = all.asSlice((frame - first) * PAGE, PAGE);
-            page.copyFrom(MemorySegment.ofArray(bytes));
-            copies.put(frame, page);
+            copies.put(frame, all.slice((int) (frame - first) * PAGE, PAGE).put(0, bytes));
         }
     }
 
@@ -246,11 +242,10 @@ public final class IntegrityMonitor implements AutoCloseable {
     /** On the thread that wrote. */
     private void written(long address, byte[] bytes, PageListener.Writer writer) {
         Moment when = Moment.now();
-        byte[] before;
+        byte[] before = new byte[bytes.length];
+        int from = (int) (address % PAGE);
         synchronized (copies) {
-            MemorySegment place = copies.get(address / PAGE).asSlice(address % PAGE, bytes.length);
-            before = place.toArray(ValueLayout.JAVA_BYTE);
-            place.copyFrom(MemorySegment.ofArray(bytes));
+            copies.get(address / PAGE).get(from, before).put(from, bytes);
         }
         if (!Arrays.equals(before, bytes)) {
             note(notes, when, address, before, bytes, who(writer)).ifPresent(this::awaitTold);
