@@ -39,6 +39,10 @@ final class EngineTracking {
     private boolean closed;
     private long changes;
     private Optional<PageTracking> here = Optional.empty();
+    private Watched last = new Watched(Set.of(), new long[0], 0);
+
+    /** What is watched at a time: {@link #changes} then. */
+    private record Watched(Set<Long> frames, long[] array, long changes) {}
 
     /** @param frames all that are watched, changed under the lock */
     EngineTracking(String machine, Execution execution, PageObserver observer, PageBits bits, Set<Long> frames) {
@@ -124,6 +128,14 @@ final class EngineTracking {
         return tracking;
     }
 
+    /** Thousands of pages take longer to be looked through than a handover may: those of the last time, if they still are. */
+    private Watched watched() {
+        if (last.changes != changes) {
+            last = new Watched(Set.copyOf(frames), array(frames), changes);
+        }
+        return last;
+    }
+
     private static long[] array(Collection<Long> some) {
         return some.stream().mapToLong(Long::longValue).toArray();
     }
@@ -161,10 +173,11 @@ final class EngineTracking {
         }
     }
 
-    /** Why an engine cannot take the machine over, empty if it can. */
+    /** Why an engine cannot take the machine over, empty if it can; to be asked before the machine is stopped for that. */
     String refusal(LoadedEngine target) {
         lock.lock();
         try {
+            watched();
             return users == 0 || target.engine().tracksPages()
                     ? ""
                     : "engine " + target.jar().version() + " cannot track pages, as "
@@ -178,7 +191,7 @@ final class EngineTracking {
     // ---- Handovers ----
 
     /** A machine that knows what was watched at a time. */
-    record Armed(Optional<PageTracking> tracking, Set<Long> frames, long changes) {}
+    record Armed(Optional<PageTracking> tracking, Watched watched) {}
 
     /**
      * Tells the machine on the target what is watched, while no vCPU runs.
@@ -186,27 +199,25 @@ final class EngineTracking {
      * @throws EngineException from an engine that cannot track pages
      */
     Armed arm(Machine target) {
-        Set<Long> watched;
-        long version;
+        Watched watched;
         lock.lock();
         try {
-            version = changes;
-            watched = Set.copyOf(frames);
+            watched = watched();
             if (users == 0) {
-                return new Armed(Optional.empty(), watched, version);
+                return new Armed(Optional.empty(), watched);
             }
         } finally {
             lock.unlock();
         }
-        return arm(target, watched, version);
+        return new Armed(Optional.of(arm(target, watched)), watched);
     }
 
-    private Armed arm(Machine target, Set<Long> watched, long version) {
+    private PageTracking arm(Machine target, Watched watched) {
         PageTracking tracking = attach(target);
-        if (!watched.isEmpty()) {
-            tracking.track(array(watched));
+        if (watched.array.length > 0) {
+            tracking.track(watched.array.clone());
         }
-        return new Armed(Optional.of(tracking), watched, version);
+        return tracking;
     }
 
     /**
@@ -242,12 +253,12 @@ final class EngineTracking {
 
     private Optional<PageTracking> caughtUp(Machine target, Armed armed) {
         if (armed.tracking.isEmpty()) {
-            return users == 0 ? armed.tracking : arm(target, frames, changes).tracking;
+            return users == 0 ? armed.tracking : Optional.of(arm(target, watched()));
         }
-        if (armed.changes != changes) {
+        if (armed.watched.changes != changes) {
             Set<Long> more = new HashSet<>(frames);
-            more.removeAll(armed.frames);
-            Set<Long> fewer = new HashSet<>(armed.frames);
+            more.removeAll(armed.watched.frames);
+            Set<Long> fewer = new HashSet<>(armed.watched.frames);
             fewer.removeAll(frames);
             armed.tracking.get().track(array(more));
             armed.tracking.get().untrack(array(fewer));
