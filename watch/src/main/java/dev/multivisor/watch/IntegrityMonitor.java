@@ -294,7 +294,7 @@ public final class IntegrityMonitor implements AutoCloseable {
                     Note note = new Note(
                             numbers.getAndIncrement(), due, when, range, from, old, now, who, Thread.currentThread());
                     to.add(note);
-                    last = note.usual() ? last : Optional.of(note);
+                    last = usual ? last : Optional.of(note);
                 } else {
                     lost.incrementAndGet();
                 }
