@@ -402,6 +402,7 @@ final class Execution {
 
     private void cpuThread(int number) {
         hostThreads.set(number, HostScheduler.thread());
+        Urgency.safepoints();
         if (runCpu(number)) {
             lock.lock();
             alive--;

@@ -1,7 +1,12 @@
 package dev.multivisor.host;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 
 /**
  * For the time of a handover's pause its threads go before all others, so that the guest does not wait while the JVM's
@@ -13,6 +18,11 @@ final class Urgency {
     static final int VCPU = 2;
 
     static final int MOVER = 3;
+
+    /** What all others wait for goes first. */
+    private static final int SAFEPOINTS = 4;
+
+    private static final boolean SAFEPOINTS_URGENT = safepointsUrgent();
 
     private final List<Integer> threads = new ArrayList<>();
     private boolean over;
@@ -28,6 +38,36 @@ final class Urgency {
             }
         }
         return possible;
+    }
+
+    /**
+     * From now on the thread of HotSpot that stops all others, such as for a collection, and lets them go on again, goes before
+     * them where the process may have that (CAP_SYS_NICE): else the first that it wakes take its processor, and the last ones
+     * wait until those have had their turns, for up to 15 ms.
+     *
+     * @return whether it is so
+     */
+    static boolean safepoints() {
+        return SAFEPOINTS_URGENT;
+    }
+
+    private static boolean safepointsUrgent() {
+        try (Stream<Path> tasks = Files.list(Path.of("/proc/self/task"))) {
+            return tasks.filter(task -> name(task).equals("VM Thread"))
+                    .anyMatch(task -> HostScheduler.urgent(
+                            Integer.parseInt(task.getFileName().toString()), SAFEPOINTS));
+        } catch (IOException | UncheckedIOException e) {
+            return false;
+        }
+    }
+
+    /** Empty if it has ended. */
+    private static String name(Path task) {
+        try {
+            return Files.readString(task.resolve("comm")).strip();
+        } catch (IOException e) {
+            return "";
+        }
     }
 
     /** Never again. */

@@ -22,6 +22,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 final class UrgencyTest {
@@ -41,6 +42,20 @@ final class UrgencyTest {
             urgency.end();
         }
         assertEquals(SCHED_OTHER, policy(self));
+    }
+
+    @Test
+    void whoStopsAllOthersGoesBeforeThem() throws IOException {
+        assumeTrue(Urgency.safepoints(), "needs CAP_SYS_NICE");
+        try (Stream<Path> tasks = Files.list(Path.of("/proc/self/task"))) {
+            List<Integer> urgent = new ArrayList<>();
+            for (Path task : tasks.toList()) {
+                if (Files.readString(task.resolve("comm")).strip().equals("VM Thread")) {
+                    urgent.add(policy(Integer.parseInt(task.getFileName().toString())));
+                }
+            }
+            assertEquals(List.of(SCHED_FIFO), urgent);
+        }
     }
 
     /** Who ends it is not urgent any more itself while others still are, and these have all processors. */

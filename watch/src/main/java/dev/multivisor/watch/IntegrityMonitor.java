@@ -322,10 +322,11 @@ public final class IntegrityMonitor implements AutoCloseable {
             told = note.number;
             LockSupport.unpark(note.writer);
         });
-        taken = Optional.ofNullable(notes.poll(timeout.toNanos(), TimeUnit.NANOSECONDS));
+        taken = Optional.ofNullable(notes.poll());
         if (taken.isEmpty()) {
             // To tell a change takes memory, and what needs a collection for that is late.
             YoungSpace.makeRoom(ROOM);
+            taken = Optional.ofNullable(notes.poll(timeout.toNanos(), TimeUnit.NANOSECONDS));
         }
         return taken.map(this::described);
     }
