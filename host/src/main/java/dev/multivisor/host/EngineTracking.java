@@ -190,6 +190,16 @@ final class EngineTracking {
 
     // ---- Handovers ----
 
+    /** How many pages a target would be told of. */
+    int watchedPages() {
+        lock.lock();
+        try {
+            return users == 0 ? 0 : watched().array.length;
+        } finally {
+            lock.unlock();
+        }
+    }
+
     /** A machine that knows what was watched at a time. */
     record Armed(Optional<PageTracking> tracking, Watched watched) {}
 

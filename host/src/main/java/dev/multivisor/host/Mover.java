@@ -237,7 +237,8 @@ final class Mover {
         try {
             if (!plan.purpose.rehearsal) {
                 step = "rehearsing on engine " + plan.to.jar().version();
-                standIn = new StandIn(plan.from, plan.machineSpec, plan.to, plan.spec, plan.recent);
+                int watched = subject.tracking().watchedPages();
+                standIn = new StandIn(plan.from, plan.machineSpec, plan.to, plan.spec, plan.recent, watched);
                 awaitSpeed(standIn);
                 YoungSpace.makeRoom();
                 long best = warm(standIn);

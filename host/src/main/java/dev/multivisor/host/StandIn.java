@@ -4,15 +4,24 @@ import dev.multivisor.api.Console;
 import dev.multivisor.api.EngineException;
 import dev.multivisor.api.Machine;
 import dev.multivisor.api.MachineSpec;
+import dev.multivisor.api.PageObserver;
+import dev.multivisor.api.PageTracking;
 import dev.multivisor.api.Resources;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicLongArray;
+import java.util.stream.LongStream;
 
 /**
  * A machine that stands in for another one when a move is rehearsed: of the same specification, with the built-in
  * guest and memory of its own, cut off from every endpoint.
  */
 final class StandIn implements AutoCloseable {
+    /** Memory that is nothing else on a PC begins at 1 MiB. */
+    private static final long FIRST_FRAME = 0x100;
+
+    private static final int PAGES = (int) (BuiltinGuest.MEMORY >>> 12);
+
     private final LoadedEngine from;
     private final MachineSpec spec;
     private final LoadedEngine to;
@@ -22,16 +31,31 @@ final class StandIn implements AutoCloseable {
     private final Resources resources = new Resources(memory, clock, Deaf.CONSOLE, Deaf.CONSOLE, List.of(), List.of());
     private final Machine source;
 
+    /** As many as the machine has watched ones, or what there is. */
+    private final long[] frames;
+
     StandIn(LoadedEngine from, MachineSpec spec, LoadedEngine to, MachineSpec toSpec) {
-        this(from, spec, to, toSpec, Optional.empty());
+        this(from, spec, to, toSpec, Optional.empty(), 0);
     }
 
-    /** @param recent what the engine that it comes from takes: the state of a machine that ran, which it begins with */
-    StandIn(LoadedEngine from, MachineSpec spec, LoadedEngine to, MachineSpec toSpec, Optional<byte[]> recent) {
+    /**
+     * @param recent what the engine that it comes from takes: the state of a machine that ran, which it begins with
+     * @param watched how many pages of the machine are watched
+     */
+    StandIn(
+            LoadedEngine from,
+            MachineSpec spec,
+            LoadedEngine to,
+            MachineSpec toSpec,
+            Optional<byte[]> recent,
+            int watched) {
         this.from = from;
         this.spec = spec;
         this.to = to;
         this.toSpec = toSpec;
+        frames = LongStream.range(FIRST_FRAME, PAGES)
+                .limit(to.engine().tracksPages() ? watched : 0)
+                .toArray();
         try {
             source = source(recent);
         } catch (Throwable e) {
@@ -61,11 +85,16 @@ final class StandIn implements AutoCloseable {
         return to.engine().restore(toSpec, source.save(to.info().state()), resources);
     }
 
-    /** Moves it to the target; how long that took, in nanoseconds. */
+    /** Moves it to the target; how long that took, in nanoseconds, without telling the target what is watched. */
     long timed() {
         long start = System.nanoTime();
         Machine there = there();
         long took = System.nanoTime() - start;
+        if (frames.length > 0) {
+            PageTracking tracking = there.tracking();
+            tracking.observe(Nobody.OBSERVER, new AtomicLongArray(PAGES / 64), new AtomicLongArray(PAGES / 64));
+            tracking.track(frames.clone());
+        }
         there.close();
         return took;
     }
@@ -119,5 +148,15 @@ final class StandIn implements AutoCloseable {
 
         @Override
         public void onInput(Runnable listener) {}
+    }
+
+    private enum Nobody implements PageObserver {
+        OBSERVER;
+
+        @Override
+        public void written(int cpu, long instruction, long address, byte[] bytes) {}
+
+        @Override
+        public void beforeWrite(long page) {}
     }
 }

@@ -63,7 +63,7 @@ class DressRehearsalTest {
     void aStandInBeginsWithWhatItsEngineTakes(String from) throws Exception {
         LoadedEngine source = load(from);
         LoadedEngine target = load("2.0");
-        try (StandIn standIn = new StandIn(source, SPEC, target, SPEC, Optional.of(new byte[] {1, 2, 3}))) {
+        try (StandIn standIn = new StandIn(source, SPEC, target, SPEC, Optional.of(new byte[] {1, 2, 3}), 0)) {
             standIn.there().close();
         }
     }
