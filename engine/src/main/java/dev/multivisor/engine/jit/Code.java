@@ -8,6 +8,7 @@ import static java.lang.constant.ConstantDescs.CD_void;
 import dev.multivisor.engine.cpu.Cpu;
 import dev.multivisor.engine.cpu.Leave;
 import dev.multivisor.engine.isa.Instruction;
+import dev.multivisor.engine.mmu.FastAccess;
 import dev.multivisor.engine.mmu.Mmu;
 import dev.multivisor.engine.mmu.PhysicalMemory;
 import java.lang.classfile.CodeBuilder;
@@ -268,6 +269,9 @@ final class Code {
         b.aload(cpu).getfield(CPU, "mmu", MMU).astore(mmu);
         b.aload(mmu).invokevirtual(MMU, "memory", type(MEMORY));
         b.invokevirtual(MEMORY, "ram", type(SEGMENT)).astore(ram);
+        b.aload(ram)
+                .invokestatic(desc(FastAccess.class), "ready", type(CD_long, SEGMENT))
+                .lstore(offset);
         reloadTags();
         sites.enter();
         constant(0).b.istore(exit);

@@ -1,5 +1,6 @@
 package dev.multivisor.engine.jit;
 
+import static java.lang.constant.ConstantDescs.CD_int;
 import static java.lang.constant.ConstantDescs.CD_long;
 import static java.lang.constant.ConstantDescs.CD_void;
 
@@ -7,8 +8,11 @@ import dev.multivisor.engine.isa.Instruction;
 import dev.multivisor.engine.mmu.FastAccess;
 import dev.multivisor.engine.mmu.Mmu;
 import java.lang.classfile.CodeBuilder;
+import java.lang.classfile.Label;
+import java.lang.classfile.instruction.SwitchCase;
 import java.lang.constant.ClassDesc;
 import java.lang.invoke.VarHandle;
+import java.util.List;
 
 /**
  * Accesses to guest memory, whose addresses are in {@link Code#address}: what the TLB knows is accessed right here. Before
@@ -110,11 +114,20 @@ final class Memory {
     /** Finds out where the bytes at {@link Code#address} are in RAM. */
     private void find(String kind, Sites.Site site, int size, Place place) {
         code.at(place);
+        // One that is not looked up stays what it is, and takes no register more: worth a branch on the stack.
+        Label found = b.newLabel();
+        if (pair.stack()) {
+            Label other = b.newLabel();
+            b.lload(code.address).loadConstant(Mmu.PAGES | size - 1).land().lload(site.page());
+            b.invokestatic(FAST, "away", Code.type(CD_int, CD_long, CD_long));
+            b.lookupswitch(other, List.of(SwitchCase.of(0, found))).labelBinding(other);
+        }
         b.aload(code.tags).lload(code.address).loadConstant(size - 1L);
         b.lload(site.page()).lload(site.addend());
         b.invokestatic(FAST, kind, Code.type(CD_long, Code.LONGS, CD_long, CD_long, CD_long, CD_long));
         b.lstore(site.addend());
         b.lload(code.address).loadConstant(Mmu.PAGES).land().lstore(site.page());
+        b.labelBinding(found);
         b.lload(code.address).lload(site.addend()).ladd().lstore(code.offset);
     }
 

@@ -314,7 +314,12 @@ final class RegionEmitter {
     /** Leaves if the budget is used up or attention is wanted. */
     private void look(long offset) {
         code.at(0, offset);
-        b.aload(code.cpu).iload(code.left).invokestatic(Code.LEAVE, "ifWanted", Code.type(CD_void, Code.CPU, CD_int));
+        if (ordered) {
+            b.aload(code.cpu).iload(code.left);
+            b.invokestatic(Code.LEAVE, "ifWanted", Code.type(CD_void, Code.CPU, CD_int));
+        } else {
+            b.iload(code.left).invokestatic(Code.LEAVE, "ifUsedUp", Code.type(CD_void, CD_int));
+        }
     }
 
     /** A label of code that goes to the block at an offset, or leaves the region to there. */

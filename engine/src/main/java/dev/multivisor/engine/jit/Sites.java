@@ -19,7 +19,7 @@ final class Sites {
     record Site(int page, int addend) {}
 
     /** The loads and the stores of a place. */
-    record Pair(Site load, Site store) {}
+    record Pair(Site load, Site store, boolean stack) {}
 
     /** What addresses have in common; {@code number} is the page's where no register tells. */
     private record Key(int segment, int base, int index, long number) {
@@ -55,7 +55,7 @@ final class Sites {
     }
 
     private void add(Key key) {
-        pairs.computeIfAbsent(key, any -> new Pair(site(), site()));
+        pairs.computeIfAbsent(key, any -> new Pair(site(), site(), key.base == Cpu.RSP));
     }
 
     private Site site() {

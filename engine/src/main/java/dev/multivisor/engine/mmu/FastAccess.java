@@ -37,6 +37,16 @@ public final class FastAccess {
         return (linear & (Mmu.PAGES | further)) == page ? addend : addend(tags, Tlb.WRITE, late(linear, page), further);
     }
 
+    /**
+     * Whether an access is to another page than the site found last: 0 or 1, for a switch. For it HotSpot takes this method's
+     * profile, in which both happen, and does not compile away what a single site did not need yet.
+     *
+     * @param linear without the bits that may be any
+     */
+    public static int away(long linear, long page) {
+        return linear == page ? 0 : 1;
+    }
+
     /** What the TLB has, in either of the page's places. */
     private static long addend(long[] tags, int kind, long linear, long further) {
         return atFirst(tags, Tlb.index(linear) | kind, linear, linear + further & Mmu.PAGES);
@@ -65,6 +75,16 @@ public final class FastAccess {
      */
     private static long late(long number, long after) {
         return (number | after) & number;
+    }
+
+    /**
+     * Has HotSpot look once, at the entry, at what it would look at again for each access that no other one has come before
+     * on every way: which kind of memory it is, and that it is not closed and may be written.
+     *
+     * @return of no use
+     */
+    public static long ready(MemorySegment ram) {
+        return ram.isReadOnly() ? 0 : load64(ram, 0);
     }
 
     /** Loads a byte, zero-extended. */
