@@ -29,8 +29,8 @@ import java.util.Set;
  * Emits a region as one method of a class: a guest block is a label, a jump within the region is a jump. Guest
  * registers are loaded into locals at the entry. General registers are stored wherever compiled code may be left, so that
  * the many ways out have nothing to bring along; XMM registers and flags are stored at the common exit, and by the handler
- * of exceptions. So the state is precise wherever one arises. The budget and the vCPU's attention are looked at where a
- * jump goes back.
+ * of exceptions. So the state is precise wherever one arises. The budget, and with several vCPUs attention, are
+ * looked at where a jump goes back.
  */
 final class RegionEmitter {
     private static final ClassDesc CONTROL = Code.desc(ControlInstructions.class);
@@ -311,7 +311,7 @@ final class RegionEmitter {
         }
     }
 
-    /** Leaves if the budget is used up or attention is wanted. */
+    /** Leaves if the budget is used up or, with several vCPUs, attention is wanted. */
     private void look(long offset) {
         code.at(0, offset);
         if (ordered) {
