@@ -18,7 +18,7 @@ final class Sites {
     /** Local: the linear address of the page, or {@link #NONE}; and what makes an offset in RAM of an address in it. */
     record Site(int page, int addend) {}
 
-    /** The loads and the stores of a place. */
+    /** The loads and the stores of a place; {@code stack} if that is where RSP points. */
     record Pair(Site load, Site store, boolean stack) {}
 
     /** What addresses have in common; {@code number} is the page's where no register tells. */
