@@ -402,7 +402,7 @@ final class Execution {
 
     private void cpuThread(int number) {
         hostThreads.set(number, HostScheduler.thread());
-        Urgency.safepoints();
+        Urgency.safepointsSoon();
         if (runCpu(number)) {
             lock.lock();
             alive--;

@@ -51,7 +51,7 @@ public final class MachineHost implements AutoCloseable {
             try {
                 if (Libc.reason().isEmpty()) {
                     GuestRam.allocate(BuiltinGuest.MEMORY).close();
-                    Urgency.safepoints();
+                    HostScheduler.thread();
                 }
             } catch (HostException e) {
                 // Whoever makes a machine will be told.
