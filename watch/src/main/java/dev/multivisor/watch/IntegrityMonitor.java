@@ -322,11 +322,10 @@ public final class IntegrityMonitor implements AutoCloseable {
             told = note.number;
             LockSupport.unpark(note.writer);
         });
-        taken = Optional.ofNullable(notes.poll());
+        taken = Optional.ofNullable(notes.poll(timeout.toNanos(), TimeUnit.NANOSECONDS));
         if (taken.isEmpty()) {
             // To tell a change takes memory, and what needs a collection for that is late.
             YoungSpace.makeRoom(ROOM);
-            taken = Optional.ofNullable(notes.poll(timeout.toNanos(), TimeUnit.NANOSECONDS));
         }
         return taken.map(this::described);
     }
