@@ -57,6 +57,9 @@ final class HostScheduler {
     private static final VarHandle PERIOD = ATTRIBUTES.varHandle(PathElement.groupElement("period"));
     private static final VarHandle RUNTIME = ATTRIBUTES.varHandle(PathElement.groupElement("runtime"));
 
+    /** {@code struct sched_param} of each priority that is used. */
+    private static final MemorySegment PRIORITIES = Arena.global().allocateFrom(JAVA_INT, 0, 1, 2, 3, 4);
+
     private record Handles(
             MethodHandle gettid,
             MethodHandle getScheduler,
@@ -108,13 +111,6 @@ final class HostScheduler {
      */
     static boolean begin(int thread, Terms terms) {
         return policy(thread) == SCHED_OTHER && terms.set(thread);
-    }
-
-    /** Has a thread take part in the usual way, but on these terms, whatever it did before. */
-    static void usual(int thread, Terms terms) {
-        if (!terms.set(thread)) {
-            usual(thread);
-        }
     }
 
     /** How a thread shares processors with others: {@code struct sched_attr}. Done on x86-64 only. */
@@ -177,12 +173,12 @@ final class HostScheduler {
     }
 
     /**
-     * Reason: the JDK knows no scheduling policies. Safety: the parameter is a struct of one int, read during the call;
+     * Reason: the JDK knows no scheduling policies. Safety: the parameter is a struct of one int, which nobody changes;
      * a thread that is gone, or is not this process's to change, is an error that the system reports.
      */
     private static boolean set(int thread, int policy, int priority) {
         try {
-            MemorySegment parameter = Arena.ofAuto().allocateFrom(JAVA_INT, priority);
+            MemorySegment parameter = PRIORITIES.asSlice(priority * JAVA_INT.byteSize(), JAVA_INT);
             return (int) HANDLES.setScheduler.invokeExact(thread, policy, parameter) == 0;
         } catch (Throwable e) {
             throw Libc.rethrow(e);

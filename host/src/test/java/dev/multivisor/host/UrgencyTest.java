@@ -3,6 +3,7 @@ package dev.multivisor.host;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
@@ -13,14 +14,13 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.Callable;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -107,37 +107,48 @@ final class UrgencyTest {
         urgency.end();
     }
 
-    /** The field "slice" of the scheduler's own account, which not every kernel has. */
     @Test
-    void aPromptThreadTakesShortTurnsWhenItHasMuchToDo() throws Exception {
+    void whatIsToBeDoneAtOnceGoesBeforeOthersForATenthOfTheTime() throws Exception {
         List<Integer> policies = new ArrayList<>();
-        String account;
+        int after;
         try (ExecutorService one = Executors.newSingleThreadExecutor()) {
-            account = one.submit(() -> {
+            after = one.submit(() -> {
                         int self = HostScheduler.thread();
-                        PromptThread prompt = PromptThread.begin();
-                        // To wait, for a slow reader say, is no work.
-                        Thread.sleep(200);
-                        prompt.check();
-                        policies.add(policy(self));
-                        work(150_000_000);
-                        prompt.check();
-                        policies.add(policy(self));
-                        Path told = Path.of("/proc/self/task/" + self + "/sched");
-                        String turns = Files.exists(told) ? Files.readString(told) : "";
+                        Runnable look = () -> policies.add(unchecked(() -> policy(self)));
+                        PromptThread.run(look);
+                        PromptThread.run(() -> unchecked(() -> {
+                            Thread.sleep(150);
+                            return 0;
+                        }));
+                        PromptThread.run(look);
                         Thread.sleep(1100);
-                        prompt.check();
-                        policies.add(policy(self));
-                        return turns;
+                        PromptThread.run(look);
+                        return policy(self);
                     })
                     .get();
         }
+        assertEquals(SCHED_OTHER, after);
         assertEquals(SCHED_OTHER, policies.get(1));
-        Matcher slice = Pattern.compile("(?m)^se\\.slice +: +([0-9]+)$").matcher(account);
-        assumeTrue(slice.find(), "the kernel does not tell time slices");
-        assertEquals(PromptThread.SLICE_NANOS, Long.parseLong(slice.group(1)));
         assumeTrue(policies.getFirst() == SCHED_DEADLINE, "the process may not have such threads");
         assertEquals(SCHED_DEADLINE, policies.getLast());
+    }
+
+    private static int unchecked(Callable<Integer> task) {
+        try {
+            return task.call();
+        } catch (Exception e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    @Test
+    void aFailureOfWhatIsToBeDoneAtOnceIsThrown() throws IOException {
+        assertThrows(
+                IllegalStateException.class,
+                () -> PromptThread.run(() -> {
+                    throw new IllegalStateException();
+                }));
+        assertEquals(SCHED_OTHER, policy(HostScheduler.thread()));
     }
 
     /** As it is with what HotSpot does: a thread without a processor waits for one that goes before all others. */
@@ -149,13 +160,14 @@ final class UrgencyTest {
         AtomicLong longest = new AtomicLong();
         List<Thread> all = IntStream.range(0, threads)
                 .mapToObj(n -> Thread.ofPlatform().start(() -> {
-                    PromptThread.begin();
-                    waiting.countDown();
-                    long start = System.nanoTime();
-                    while (!done.get()) {
-                        Thread.onSpinWait();
-                    }
-                    longest.accumulateAndGet(System.nanoTime() - start, Math::max);
+                    PromptThread.run(() -> {
+                        waiting.countDown();
+                        long start = System.nanoTime();
+                        while (!done.get()) {
+                            Thread.onSpinWait();
+                        }
+                        longest.accumulateAndGet(System.nanoTime() - start, Math::max);
+                    });
                 }))
                 .toList();
         waiting.await();

@@ -9,7 +9,6 @@ import dev.multivisor.watch.IntegrityMonitor;
 import dev.multivisor.watch.WatchException;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.OutputStream;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
@@ -19,8 +18,8 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
-import org.eclipse.jetty.io.Content;
 
 /** Watches machines' kernels, each for as long as a client reads: lines of JSON. */
 final class WatchRoutes implements AutoCloseable {
@@ -38,6 +37,9 @@ final class WatchRoutes implements AutoCloseable {
 
     /** The first lines that are made take longer, and the first change is to be told at once. */
     private static final int PRACTICE = 1000;
+
+    /** Changes that the kernel makes to itself are not told before the client has read more. */
+    private static final int FULL = 2000;
 
     private final MachineHost host;
     private final MachineRoutes machines;
@@ -62,21 +64,19 @@ final class WatchRoutes implements AutoCloseable {
             }
         };
         host.onEvent(listener);
-        try (IntegrityMonitor monitor = attach(machine)) {
-            call.begin(200, "application/jsonl");
-            try (OutputStream out = Content.Sink.asOutputStream(call.response())) {
-                promptly(new Stream(machine, monitor, moves, all, out));
-            }
+        Stream stream = new Stream(machine, all, moves, call);
+        try (IntegrityMonitor monitor = attach(machine, stream::tell)) {
+            ownThread(stream, monitor);
             call.callback().succeeded();
         } finally {
             host.offEvent(listener);
         }
     }
 
-    /** A change is to be told within a millisecond, even when the vCPUs have all processors. */
-    private static void promptly(Stream stream) throws IOException, InterruptedException {
+    /** Not a virtual one: what it writes must not stay behind half-written while others have all processors. */
+    private static void ownThread(Stream stream, IntegrityMonitor monitor) throws IOException, InterruptedException {
         FutureTask<Void> task = new FutureTask<>(() -> {
-            stream.run(PromptThread.begin());
+            stream.run(monitor);
             return null;
         });
         Thread thread = Thread.ofPlatform()
@@ -94,11 +94,11 @@ final class WatchRoutes implements AutoCloseable {
         }
     }
 
-    private IntegrityMonitor attach(VirtualMachine machine) {
+    private IntegrityMonitor attach(VirtualMachine machine, Consumer<Alteration> told) {
         requireRunning(machine);
         long end = System.nanoTime() + START_NANOS;
         try {
-            return IntegrityMonitor.attach(machine, () -> mayStart(machine, end));
+            return IntegrityMonitor.attach(machine, () -> mayStart(machine, end), told);
         } catch (WatchException e) {
             throw new ControlException(ControlException.CONFLICT, e.getMessage());
         }
@@ -127,52 +127,51 @@ final class WatchRoutes implements AutoCloseable {
     /** What one client reads. */
     private final class Stream {
         private final VirtualMachine machine;
-        private final IntegrityMonitor monitor;
-        private final ConcurrentLinkedQueue<MachineEvent> moves;
         private final boolean all;
-        private final OutputStream out;
+        private final ConcurrentLinkedQueue<MachineEvent> moves;
+        private final Call call;
+        private final LineWriter lines;
+        private final AtomicLong untold = new AtomicLong();
         private final ByteArrayOutputStream batch = new ByteArrayOutputStream();
         private long batched;
         private long lost;
         private long pokes;
         private String poked = "";
 
-        Stream(
-                VirtualMachine machine,
-                IntegrityMonitor monitor,
-                ConcurrentLinkedQueue<MachineEvent> moves,
-                boolean all,
-                OutputStream out) {
+        Stream(VirtualMachine machine, boolean all, ConcurrentLinkedQueue<MachineEvent> moves, Call call) {
             this.machine = machine;
-            this.monitor = monitor;
-            this.moves = moves;
             this.all = all;
-            this.out = out;
+            this.moves = moves;
+            this.call = call;
+            lines = new LineWriter(call.response());
+            for (int n = 0; n < PRACTICE; n++) {
+                line(WatchView.example());
+            }
         }
 
-        void run(PromptThread thread) throws IOException, InterruptedException {
-            for (int n = 0; n < PRACTICE; n++) {
-                Json.STRICT.writeValueAsBytes(WatchView.example());
-                out.write('\n');
-                out.flush();
-            }
-            write(WatchView.of(
+        void run(IntegrityMonitor monitor) throws IOException, InterruptedException {
+            call.begin(200, "application/jsonl");
+            lines.begin(line(WatchView.of(
                     WatchView.Kind.WATCHING,
-                    monitor.kernel() + ", " + monitor.pages() + " pages: " + String.join(", ", monitor.watched())));
+                    monitor.kernel() + ", " + monitor.pages() + " pages: " + String.join(", ", monitor.watched()))));
+            for (int n = 0; n < PRACTICE; n++) {
+                beat();
+            }
             long beat = System.nanoTime();
             while (true) {
                 boolean last = closing.getCount() == 0 || machine.ended();
-                Duration wait = batch.size() == 0 && !last ? WAIT : SOON;
-                Optional<Alteration> change = monitor.poll(wait);
-                thread.check();
+                Optional<Alteration> change = next(monitor, batch.size() == 0 && !last ? WAIT : SOON);
+                if (lines.isFailed()) {
+                    throw new IOException("the client is gone");
+                }
                 if (change.isPresent()) {
-                    tell(change.get());
+                    note(change.get());
                     continue;
                 }
                 writeBatch();
                 tellPokes();
                 tellMoves();
-                tellLost();
+                tellLost(monitor);
                 if (last) {
                     write(WatchView.of(
                             WatchView.Kind.ENDED,
@@ -180,46 +179,58 @@ final class WatchRoutes implements AutoCloseable {
                                     .end()
                                     .map(end -> "the machine has ended")
                                     .orElse("")));
+                    monitor.close();
+                    awaitEnd();
                     return;
                 }
                 if (System.nanoTime() - beat > BEAT_NANOS) {
-                    out.write('\n');
-                    out.flush();
+                    beat();
                     beat = System.nanoTime();
                 }
             }
         }
 
-        private void tell(Alteration change) throws IOException {
-            if (!change.usual()) {
-                write(WatchView.of(change));
-            } else if (all) {
-                batch(WatchView.of(change));
+        /** None while the client does not read. */
+        private Optional<Alteration> next(IntegrityMonitor monitor, Duration wait) throws InterruptedException {
+            if (lines.waiting() < FULL) {
+                return monitor.poll(wait);
+            }
+            Thread.sleep(wait);
+            return Optional.empty();
+        }
+
+        /** What the kernel does not do to itself, on the thread that did it. */
+        void tell(Alteration change) {
+            write(WatchView.of(change));
+        }
+
+        private void note(Alteration change) {
+            if (all) {
+                long now = System.nanoTime();
+                if (batch.size() == 0) {
+                    batched = now;
+                }
+                batch.writeBytes(line(WatchView.of(change)));
+                if (now - batched > SOON.toNanos()) {
+                    writeBatch();
+                }
             } else {
                 pokes++;
                 poked = change.symbol();
             }
         }
 
-        private void batch(WatchView line) throws IOException {
-            long now = System.nanoTime();
-            if (batch.size() == 0) {
-                batched = now;
+        private void writeBatch() {
+            if (batch.size() > 0) {
+                byte[] several = batch.toByteArray();
+                // While it is written no other can be.
+                PromptThread.run(() -> write(several));
+                batch.reset();
             }
-            batch.writeBytes(line(line));
-            if (now - batched > SOON.toNanos()) {
-                writeBatch();
-            }
-        }
-
-        private void writeBatch() throws IOException {
-            batch.writeTo(out);
-            out.flush();
-            batch.reset();
         }
 
         /** Once no more come: the kernel makes hundreds at once, and a reader may be slow. */
-        private void tellPokes() throws IOException {
+        private void tellPokes() {
             if (pokes > 0) {
                 String changes = pokes + (pokes == 1 ? " change" : " changes");
                 write(WatchView.of(WatchView.Kind.POKED, changes + " by the kernel itself, the last one at " + poked));
@@ -227,7 +238,7 @@ final class WatchRoutes implements AutoCloseable {
             }
         }
 
-        private void tellMoves() throws IOException {
+        private void tellMoves() {
             for (MachineEvent move = moves.poll(); move != null; move = moves.poll()) {
                 write(WatchView.of(
                         WatchView.Kind.MOVED,
@@ -239,17 +250,34 @@ final class WatchRoutes implements AutoCloseable {
             return move.detail().isEmpty() ? "" : " (" + move.detail() + ")";
         }
 
-        private void tellLost() throws IOException {
-            long now = monitor.lost();
-            if (now > lost) {
+        private void tellLost(IntegrityMonitor monitor) {
+            long now = monitor.lost() + untold.get();
+            if (now > lost && lines.waiting() < FULL) {
                 write(WatchView.of(WatchView.Kind.LOST, (now - lost) + " changes came too fast to be told"));
                 lost = now;
             }
         }
 
-        private void write(WatchView line) throws IOException {
-            out.write(line(line));
-            out.flush();
+        private void beat() {
+            lines.write(new byte[] {'\n'});
+        }
+
+        private void write(WatchView line) {
+            write(line(line));
+        }
+
+        private void write(byte[] line) {
+            if (!lines.write(line)) {
+                untold.incrementAndGet();
+            }
+        }
+
+        private void awaitEnd() throws IOException, InterruptedException {
+            try {
+                lines.end().get();
+            } catch (ExecutionException e) {
+                throw new IOException(e.getCause());
+            }
         }
 
         private static byte[] line(WatchView view) {
