@@ -402,6 +402,7 @@ final class Execution {
 
     private void cpuThread(int number) {
         hostThreads.set(number, HostScheduler.thread());
+        PromptThread.ready();
         Urgency.safepointsSoon();
         if (runCpu(number)) {
             lock.lock();

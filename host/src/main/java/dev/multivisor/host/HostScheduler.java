@@ -96,7 +96,21 @@ final class HostScheduler {
      * @return whether it is so now
      */
     static boolean urgent(int thread, int priority) {
-        return policy(thread) == SCHED_OTHER && set(thread, SCHED_FIFO | SCHED_RESET_ON_FORK, priority);
+        return isUsual(thread) && set(thread, SCHED_FIFO | SCHED_RESET_ON_FORK, priority);
+    }
+
+    /**
+     * Has a thread of the usual policy go before all others in a way that Linux may let others go before it for: on its way
+     * to SCHED_DEADLINE it takes a lock, where a usual thread may lose its processor for some milliseconds.
+     *
+     * @return whether it is so now
+     */
+    static boolean first(int thread, Terms terms) {
+        boolean first = set(thread, SCHED_FIFO | SCHED_RESET_ON_FORK, Urgency.SAFEPOINTS) && terms.set(thread);
+        if (!first) {
+            usual(thread);
+        }
+        return first;
     }
 
     /** Takes back {@link #urgent}. */
@@ -104,13 +118,18 @@ final class HostScheduler {
         set(thread, SCHED_OTHER, 0);
     }
 
+    /** Whether nobody chose another policy than the usual one for a thread. */
+    static boolean isUsual(int thread) {
+        return policy(thread) == SCHED_OTHER;
+    }
+
     /**
-     * Has a thread of the usual policy take part in another way.
+     * Has a thread take part in another way.
      *
      * @return whether the system took it
      */
-    static boolean begin(int thread, Terms terms) {
-        return policy(thread) == SCHED_OTHER && terms.set(thread);
+    static boolean set(int thread, Terms terms) {
+        return terms.set(thread);
     }
 
     /** How a thread shares processors with others: {@code struct sched_attr}. Done on x86-64 only. */

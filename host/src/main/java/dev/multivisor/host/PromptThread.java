@@ -26,8 +26,11 @@ public final class PromptThread {
 
     private static final HostScheduler.Terms TURNS = HostScheduler.Terms.turns(SLICE_NANOS);
 
-    /** Linux lets all threads together have 95 % of the processors: this is for eight at once, of two. */
-    private static final HostScheduler.Terms BEFORE_ALL = HostScheduler.Terms.share(1_000_000, 5_000_000);
+    /**
+     * Linux lets all threads together have 95 % of the processors, so this is for three at once, of two. What one has had
+     * it does not have again before the period is over: less would not do for some changes that are told one after the other.
+     */
+    private static final HostScheduler.Terms BEFORE_ALL = HostScheduler.Terms.share(2_000_000, 4_000_000);
 
     /** For how long a thread may go before all others in each second. */
     private static final long MOST_NANOS = 100_000_000, SECOND = 1_000_000_000;
@@ -36,12 +39,20 @@ public final class PromptThread {
 
     private final int thread = HostScheduler.thread();
 
+    /** Unless its owner chose another policy. */
+    private final boolean usual = HostScheduler.isUsual(thread);
+
     /** When the second began, and how long it has gone before others since. */
     private long since = System.nanoTime();
 
     private long spent;
 
     private PromptThread() {}
+
+    /** Has the calling thread find out now what {@link #run} takes longer for the first time. */
+    static void ready() {
+        OWN.get();
+    }
 
     /** Has the calling thread do something. A virtual thread does it as anything else. */
     public static void run(Runnable task) {
@@ -58,7 +69,7 @@ public final class PromptThread {
             since = start;
             spent = 0;
         }
-        boolean first = spent < MOST_NANOS && HostScheduler.begin(thread, BEFORE_ALL);
+        boolean first = usual && spent < MOST_NANOS && HostScheduler.first(thread, BEFORE_ALL);
         try {
             task.run();
         } finally {
@@ -76,8 +87,9 @@ public final class PromptThread {
      */
     public static void beginAll() {
         try (Stream<Path> tasks = Files.list(Path.of("/proc/self/task"))) {
-            tasks.forEach(task ->
-                    HostScheduler.begin(Integer.parseInt(task.getFileName().toString()), TURNS));
+            tasks.map(task -> Integer.parseInt(task.getFileName().toString()))
+                    .filter(HostScheduler::isUsual)
+                    .forEach(thread -> HostScheduler.set(thread, TURNS));
         } catch (IOException | UncheckedIOException e) {
             // They have the turns that others have.
         }

@@ -21,7 +21,7 @@ final class Urgency {
     static final int MOVER = 3;
 
     /** What all others wait for goes first. */
-    private static final int SAFEPOINTS = 4;
+    static final int SAFEPOINTS = 4;
 
     private static final AtomicBoolean ASKED = new AtomicBoolean();
 

@@ -13,6 +13,7 @@ import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
@@ -35,8 +36,8 @@ final class WatchRoutes implements AutoCloseable {
     /** An empty line now and then finds out whether the client is still there. */
     private static final long BEAT_NANOS = 1_000_000_000L;
 
-    /** The first lines that are made take longer, and the first change is to be told at once. */
-    private static final int PRACTICE = 1000;
+    /** The first lines of a process take longer, and the first change is to be told at once. */
+    private static final int PRACTICE = 6000;
 
     /** Changes that the kernel makes to itself are not told before the client has read more. */
     private static final int FULL = 2000;
@@ -44,6 +45,7 @@ final class WatchRoutes implements AutoCloseable {
     private final MachineHost host;
     private final MachineRoutes machines;
     private final CountDownLatch closing = new CountDownLatch(1);
+    private volatile boolean practised;
 
     WatchRoutes(MachineHost host, MachineRoutes machines) {
         this.host = host;
@@ -65,8 +67,13 @@ final class WatchRoutes implements AutoCloseable {
         };
         host.onEvent(listener);
         Stream stream = new Stream(machine, all, moves, call);
-        try (IntegrityMonitor monitor = attach(machine, stream::tell)) {
-            ownThread(stream, monitor);
+        try {
+            ownThread("watch-" + machine.name(), () -> {
+                try (IntegrityMonitor monitor = attach(machine, stream::tell)) {
+                    stream.run(monitor);
+                }
+                return null;
+            });
             call.callback().succeeded();
         } finally {
             host.offEvent(listener);
@@ -74,18 +81,15 @@ final class WatchRoutes implements AutoCloseable {
     }
 
     /** Not a virtual one: what it writes must not stay behind half-written while others have all processors. */
-    private static void ownThread(Stream stream, IntegrityMonitor monitor) throws IOException, InterruptedException {
-        FutureTask<Void> task = new FutureTask<>(() -> {
-            stream.run(monitor);
-            return null;
-        });
-        Thread thread = Thread.ofPlatform()
-                .name("watch-" + stream.machine.name())
-                .daemon(true)
-                .start(task);
+    private static void ownThread(String name, Callable<Void> work) throws IOException, InterruptedException {
+        FutureTask<Void> task = new FutureTask<>(work);
+        Thread thread = Thread.ofPlatform().name(name).daemon(true).start(task);
         try {
             task.get();
         } catch (ExecutionException e) {
+            if (e.getCause() instanceof RuntimeException failed) {
+                throw failed;
+            }
             throw e.getCause() instanceof IOException broken ? broken : new IOException(e.getCause());
         } finally {
             // Does nothing to one that is done; else the reply must not end before.
@@ -144,7 +148,7 @@ final class WatchRoutes implements AutoCloseable {
             this.moves = moves;
             this.call = call;
             lines = new LineWriter(call.response());
-            for (int n = 0; n < PRACTICE; n++) {
+            for (int n = 0; n < PRACTICE && !practised; n++) {
                 line(WatchView.example());
             }
         }
@@ -154,9 +158,10 @@ final class WatchRoutes implements AutoCloseable {
             lines.begin(line(WatchView.of(
                     WatchView.Kind.WATCHING,
                     monitor.kernel() + ", " + monitor.pages() + " pages: " + String.join(", ", monitor.watched()))));
-            for (int n = 0; n < PRACTICE; n++) {
+            for (int n = 0; n < PRACTICE && !practised; n++) {
                 beat();
             }
+            practised = true;
             long beat = System.nanoTime();
             while (true) {
                 boolean last = closing.getCount() == 0 || machine.ended();
