@@ -106,11 +106,14 @@ final class HostScheduler {
      * @return whether it is so now
      */
     static boolean first(int thread, Terms terms) {
-        boolean first = set(thread, SCHED_FIFO | SCHED_RESET_ON_FORK, Urgency.SAFEPOINTS) && terms.set(thread);
-        if (!first) {
-            usual(thread);
+        if (!set(thread, SCHED_FIFO | SCHED_RESET_ON_FORK, Urgency.SAFEPOINTS)) {
+            return false;
         }
-        return first;
+        if (!terms.set(thread)) {
+            usual(thread);
+            return false;
+        }
+        return true;
     }
 
     /** Takes back {@link #urgent}. */

@@ -47,6 +47,8 @@ public final class PromptThread {
 
     private long spent;
 
+    private boolean first;
+
     private PromptThread() {}
 
     /** Has the calling thread find out now what {@link #run} takes longer for the first time. */
@@ -64,17 +66,22 @@ public final class PromptThread {
     }
 
     private void perform(Runnable task) {
+        if (first) {
+            task.run();
+            return;
+        }
         long start = System.nanoTime();
         if (start - since > SECOND) {
             since = start;
             spent = 0;
         }
-        boolean first = usual && spent < MOST_NANOS && HostScheduler.first(thread, BEFORE_ALL);
+        first = usual && spent < MOST_NANOS && HostScheduler.first(thread, BEFORE_ALL);
         try {
             task.run();
         } finally {
             if (first) {
                 HostScheduler.usual(thread);
+                first = false;
                 spent += System.nanoTime() - start;
             }
         }

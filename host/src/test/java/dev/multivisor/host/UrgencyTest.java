@@ -115,7 +115,10 @@ final class UrgencyTest {
             after = one.submit(() -> {
                         int self = HostScheduler.thread();
                         Runnable look = () -> policies.add(unchecked(() -> policy(self)));
-                        PromptThread.run(look);
+                        PromptThread.run(() -> {
+                            PromptThread.run(() -> {});
+                            look.run();
+                        });
                         PromptThread.run(() -> unchecked(() -> {
                             Thread.sleep(150);
                             return 0;

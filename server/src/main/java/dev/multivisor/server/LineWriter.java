@@ -5,23 +5,23 @@ import java.util.Deque;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedDeque;
 import java.util.concurrent.atomic.AtomicInteger;
-import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.io.Content;
 import org.eclipse.jetty.util.IteratingCallback;
 
 /** Writes an answer's lines, which come from any threads; none of these waits for the client, nor for the beginning. */
 final class LineWriter extends IteratingCallback {
     /** How many lines wait for a client that does not read. */
-    private static final int CAPACITY = 10_000;
+    static final int CAPACITY = 10_000;
 
-    private final Response response;
+    private final Content.Sink to;
     private final Deque<byte[]> lines = new ConcurrentLinkedDeque<>();
     private final AtomicInteger waiting = new AtomicInteger();
     private final CompletableFuture<Void> end = new CompletableFuture<>();
     private volatile boolean begun;
     private volatile boolean last;
 
-    LineWriter(Response response) {
-        this.response = response;
+    LineWriter(Content.Sink to) {
+        this.to = to;
     }
 
     /** Begins, with a line that comes before all others. */
@@ -65,7 +65,7 @@ final class LineWriter extends IteratingCallback {
         if (line == null) {
             return over ? Action.SUCCEEDED : Action.IDLE;
         }
-        response.write(false, ByteBuffer.wrap(line), this);
+        to.write(false, ByteBuffer.wrap(line), this);
         return Action.SCHEDULED;
     }
 
