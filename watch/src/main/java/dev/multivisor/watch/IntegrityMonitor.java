@@ -55,6 +55,9 @@ public final class IntegrityMonitor implements AutoCloseable {
     /** Bytes of the JVM's heap that changes take which come one after the other, such as those for a module. */
     private static final long ROOM = 12 << 20;
 
+    /** While they come, enough until the next look. */
+    private static final long LEAST = 4 << 20;
+
     /**
      * For how long a kernel that is starting is taken to be where it was found: to find it is to read much of it, which takes
      * the processors that its start needs.
@@ -296,12 +299,9 @@ public final class IntegrityMonitor implements AutoCloseable {
      */
     public Optional<Alteration> poll(Duration timeout) throws InterruptedException {
         Waiting next = waiting.poll(timeout.toNanos(), TimeUnit.NANOSECONDS);
-        if (next == null) {
-            // To tell a change takes memory, and what needs a collection for that is late.
-            YoungSpace.makeRoom(ROOM);
-            return Optional.empty();
-        }
-        return Optional.of(described(next.note));
+        // To tell a change takes memory, and one that needs a collection for that is late.
+        YoungSpace.makeRoom(next == null ? ROOM : LEAST);
+        return Optional.ofNullable(next).map(one -> described(one.note));
     }
 
     private Alteration described(Note note) {
