@@ -100,8 +100,8 @@ final class HostScheduler {
     }
 
     /**
-     * Has a thread of the usual policy go before all others in a way that Linux may let others go before it for: on its way
-     * to SCHED_DEADLINE it takes a lock, where a usual thread may lose its processor for some milliseconds.
+     * Has a thread of the usual policy go before all others, on terms of {@link Terms#share}. It does so by way of SCHED_FIFO: Linux
+     * takes a lock for SCHED_DEADLINE, where a usual thread may lose its processor for some milliseconds.
      *
      * @return whether it is so now
      */
@@ -124,15 +124,6 @@ final class HostScheduler {
     /** Whether nobody chose another policy than the usual one for a thread. */
     static boolean isUsual(int thread) {
         return policy(thread) == SCHED_OTHER;
-    }
-
-    /**
-     * Has a thread take part in another way.
-     *
-     * @return whether the system took it
-     */
-    static boolean set(int thread, Terms terms) {
-        return terms.set(thread);
     }
 
     /** How a thread shares processors with others: {@code struct sched_attr}. Done on x86-64 only. */
@@ -167,10 +158,12 @@ final class HostScheduler {
         }
 
         /**
-         * Reason: the JDK knows neither policies nor time slices. Safety: the structure is as long as it says and is read during
+         * Has a thread take part like this; whether the system took it.
+         *
+         * <p>Reason: the JDK knows neither policies nor time slices. Safety: the structure is as long as it says and is read during
          * the call; a thread that is gone is an error that the system reports.
          */
-        private boolean set(int thread) {
+        boolean set(int thread) {
             if (!HANDLES.bound || !System.getProperty("os.arch").equals("amd64")) {
                 return false;
             }

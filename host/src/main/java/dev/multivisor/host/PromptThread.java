@@ -7,12 +7,12 @@ import java.nio.file.Path;
 import java.util.stream.Stream;
 
 /**
- * What a thread does at once. {@link #run} is for something short, such as telling what has just happened, on whichever
+ * Has a thread do something at once. {@link #run} is for something short, such as telling what has just happened, on whichever
  * thread that happened: it does not lose its processor to others, such as vCPUs and compilers, in the middle. It goes before
  * all of them where the process may do that (CAP_SYS_NICE), for a tenth of the time at the most; so whoever gives it more to
  * do than it should have slows down nobody else.
  *
- * <p>It goes before the others for a millisecond at once: in what the JVM does on its behalf it may wait for another thread
+ * <p>It goes before the others for two milliseconds at once, and not for as long as it likes: in what the JVM does on its behalf it may wait for another thread
  * without giving up its processor. HotSpot has a method that was compiled again called in a loop until the thread that
  * exchanges its code, which may have lost its processor to this one, has done so. As SCHED_FIFO two such threads have been
  * in that loop for up to 0.95 s.
@@ -96,7 +96,7 @@ public final class PromptThread {
         try (Stream<Path> tasks = Files.list(Path.of("/proc/self/task"))) {
             tasks.map(task -> Integer.parseInt(task.getFileName().toString()))
                     .filter(HostScheduler::isUsual)
-                    .forEach(thread -> HostScheduler.set(thread, TURNS));
+                    .forEach(TURNS::set);
         } catch (IOException | UncheckedIOException e) {
             // They have the turns that others have.
         }

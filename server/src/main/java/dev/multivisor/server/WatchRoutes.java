@@ -72,6 +72,7 @@ final class WatchRoutes implements AutoCloseable {
                 try (IntegrityMonitor monitor = attach(machine, stream::tell)) {
                     stream.run(monitor);
                 }
+                stream.awaitEnd();
                 return null;
             });
             call.callback().succeeded();
@@ -184,8 +185,6 @@ final class WatchRoutes implements AutoCloseable {
                                     .end()
                                     .map(end -> "the machine has ended")
                                     .orElse("")));
-                    monitor.close();
-                    awaitEnd();
                     return;
                 }
                 if (System.nanoTime() - beat > BEAT_NANOS) {
@@ -277,7 +276,8 @@ final class WatchRoutes implements AutoCloseable {
             }
         }
 
-        private void awaitEnd() throws IOException, InterruptedException {
+        /** Until the client has read all; nobody tells anything any more. */
+        void awaitEnd() throws IOException, InterruptedException {
             try {
                 lines.end().get();
             } catch (ExecutionException e) {
