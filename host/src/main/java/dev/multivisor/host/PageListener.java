@@ -41,6 +41,14 @@ public interface PageListener {
     void onWrite(long address, byte[] bytes, Writer writer);
 
     /**
+     * Whether a write may have to be told at once: the thread that wrote then goes before others while it calls this and the
+     * other listeners ({@link PromptThread#perhaps}).
+     */
+    default boolean mayBeUrgent() {
+        return false;
+    }
+
+    /**
      * Guest memory with pages of this listener is gone: the machine is closed. Its pages there count as removed. Called
      * once it is certain and before the memory is given back; KVM's older {@code track_flush_slot} was called for
      * removals that could still fail, {@code track_remove_region} no more.

@@ -120,6 +120,10 @@ public final class PageRegistration implements AutoCloseable {
 
     // ---- Reports ----
 
+    boolean mayBeUrgent() {
+        return listener.mayBeUrgent();
+    }
+
     void report(long address, byte[] bytes, PageListener.Writer writer) {
         synchronized (this) {
             // Whoever was found to watch may have ceased since, when others were told before.

@@ -231,6 +231,24 @@ public final class PageTracker {
             }
             PageListener.Writer writer =
                     cpu < 0 ? PageListener.Writer.Outside.OUTSIDE : new PageListener.Writer.Cpu(cpu, instruction);
+            if (isUrgent(listeners)) {
+                PromptThread.perhaps(() -> report(listeners, address, bytes, writer));
+            } else {
+                report(listeners, address, bytes, writer);
+            }
+        }
+
+        private static boolean isUrgent(PageRegistration[] listeners) {
+            for (PageRegistration listener : listeners) {
+                if (listener.mayBeUrgent()) {
+                    return true;
+                }
+            }
+            return false;
+        }
+
+        private static void report(
+                PageRegistration[] listeners, long address, byte[] bytes, PageListener.Writer writer) {
             for (int n = 0; n < listeners.length; n++) {
                 listeners[n].report(address, n == listeners.length - 1 ? bytes : bytes.clone(), writer);
             }

@@ -10,7 +10,8 @@ import java.util.stream.Stream;
  * Has a thread do something at once. {@link #run} is for something short, such as telling what has just happened, on whichever
  * thread that happened: it does not lose its processor to others, such as vCPUs and compilers, in the middle. It goes before
  * all of them where the process may do that (CAP_SYS_NICE), for a tenth of the time at the most; so whoever gives it more to
- * do than it should have slows down nobody else.
+ * do than it should have slows down nobody else. What may turn out to be for {@link #run} does so too ({@link #perhaps}),
+ * for another tenth, so that it takes nothing from what did turn out to be.
  *
  * <p>It goes before the others for two milliseconds at once, and not for as long as it likes: in what the JVM does on its behalf it may wait for another thread
  * without giving up its processor. HotSpot has a method that was compiled again called in a loop until the thread that
@@ -32,20 +33,33 @@ public final class PromptThread {
      */
     private static final HostScheduler.Terms BEFORE_ALL = HostScheduler.Terms.share(2_000_000, 4_000_000);
 
+    private static final long SECOND = 1_000_000_000;
+
     /** For how long a thread may go before all others in each second. */
-    private static final long MOST_NANOS = 100_000_000, SECOND = 1_000_000_000;
+    private static final class Account {
+        private static final long MOST_NANOS = SECOND / 10;
+
+        private long since = System.nanoTime();
+        private long spent;
+
+        boolean has(long now) {
+            if (now - since > SECOND) {
+                since = now;
+                spent = 0;
+            }
+            return spent < MOST_NANOS;
+        }
+    }
 
     private static final ThreadLocal<PromptThread> OWN = ThreadLocal.withInitial(PromptThread::new);
 
     private final int thread = HostScheduler.thread();
 
-    /** Unless its owner chose another policy. */
-    private final boolean usual = HostScheduler.isUsual(thread);
+    /** Unless its owner chose another policy; and not what carries a virtual one for the moment. */
+    private final boolean usual = !Thread.currentThread().isVirtual() && HostScheduler.isUsual(thread);
 
-    /** When the second began, and how long it has gone before others since. */
-    private long since = System.nanoTime();
-
-    private long spent;
+    private final Account certain = new Account();
+    private final Account uncertain = new Account();
 
     private boolean first;
 
@@ -58,31 +72,30 @@ public final class PromptThread {
 
     /** Has the calling thread do something. A virtual thread does it as anything else. */
     public static void run(Runnable task) {
-        if (Thread.currentThread().isVirtual()) {
-            task.run();
-        } else {
-            OWN.get().perform(task);
-        }
+        PromptThread own = OWN.get();
+        own.perform(task, own.certain);
     }
 
-    private void perform(Runnable task) {
+    /** The same for what finds out only in the middle whether it is to be done at once, and then uses {@link #run} for that. */
+    public static void perhaps(Runnable task) {
+        PromptThread own = OWN.get();
+        own.perform(task, own.uncertain);
+    }
+
+    private void perform(Runnable task, Account account) {
         if (first) {
             task.run();
             return;
         }
         long start = System.nanoTime();
-        if (start - since > SECOND) {
-            since = start;
-            spent = 0;
-        }
-        first = usual && spent < MOST_NANOS && HostScheduler.first(thread, BEFORE_ALL);
+        first = usual && account.has(start) && HostScheduler.first(thread, BEFORE_ALL);
         try {
             task.run();
         } finally {
             if (first) {
                 HostScheduler.usual(thread);
                 first = false;
-                spent += System.nanoTime() - start;
+                account.spent += System.nanoTime() - start;
             }
         }
     }

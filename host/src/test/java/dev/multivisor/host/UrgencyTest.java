@@ -136,6 +136,34 @@ final class UrgencyTest {
         assertEquals(SCHED_DEADLINE, policies.getLast());
     }
 
+    @Test
+    void whatMayTurnOutToBeUrgentTakesNothingFromWhatIs() throws Exception {
+        List<Integer> policies = new ArrayList<>();
+        try (ExecutorService one = Executors.newSingleThreadExecutor()) {
+            one.submit(() -> {
+                        int self = HostScheduler.thread();
+                        Runnable look = () -> policies.add(unchecked(() -> policy(self)));
+                        PromptThread.perhaps(() -> {
+                            look.run();
+                            PromptThread.run(look);
+                        });
+                        PromptThread.perhaps(() -> unchecked(() -> {
+                            Thread.sleep(150);
+                            return 0;
+                        }));
+                        PromptThread.perhaps(() -> {
+                            look.run();
+                            PromptThread.run(look);
+                            look.run();
+                        });
+                        return 0;
+                    })
+                    .get();
+        }
+        assumeTrue(policies.getFirst() == SCHED_DEADLINE, "the process may not have such threads");
+        assertEquals(List.of(SCHED_DEADLINE, SCHED_DEADLINE, SCHED_OTHER, SCHED_DEADLINE, SCHED_OTHER), policies);
+    }
+
     private static int unchecked(Callable<Integer> task) {
         try {
             return task.call();

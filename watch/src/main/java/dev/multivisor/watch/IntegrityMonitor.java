@@ -119,6 +119,8 @@ public final class IntegrityMonitor implements AutoCloseable {
 
     private final AtomicLong lost = new AtomicLong();
 
+    private final AtomicBoolean open = new AtomicBoolean(true);
+
     /** What watched pages hold, by frame; outside of the heap, whose collections would move it. Guarded by itself. */
     private final Map<Long, ByteBuffer> copies = new HashMap<>();
 
@@ -129,7 +131,17 @@ public final class IntegrityMonitor implements AutoCloseable {
         if (PRACTISED.compareAndSet(false, true)) {
             practise();
         }
-        registration = machine.pages().register(this::written);
+        registration = machine.pages().register(new PageListener() {
+            @Override
+            public boolean mayBeUrgent() {
+                return true;
+            }
+
+            @Override
+            public void onWrite(long address, byte[] bytes, Writer writer) {
+                written(Moment.now(), address, bytes, writer);
+            }
+        });
         try {
             // A report waits until there is something to compare with; add does not wait for those who wait here.
             synchronized (copies) {
@@ -220,7 +232,7 @@ public final class IntegrityMonitor implements AutoCloseable {
             PageListener.Writer writer = new PageListener.Writer.Cpu(0, instruction);
             Consumer<Alteration> to = nobody.get(n % nobody.size());
             notes(Moment.now(), kernel.physical(range.start()), new byte[8], new byte[8], who(writer))
-                    .forEach(note -> PromptThread.run(() -> tell(note, to)));
+                    .forEach(note -> PromptThread.perhaps(() -> tell(note, to)));
         }
     }
 
@@ -228,11 +240,6 @@ public final class IntegrityMonitor implements AutoCloseable {
      * On the thread that wrote. What the kernel does to itself is not urgent, but takes the same way: so that is warm when it
      * has to be, and HotSpot's compilers, which cold code wakes, take the processor from nobody who tells something.
      */
-    private void written(long address, byte[] bytes, PageListener.Writer writer) {
-        Moment when = Moment.now();
-        PromptThread.run(() -> written(when, address, bytes, writer));
-    }
-
     private void written(Moment when, long address, byte[] bytes, PageListener.Writer writer) {
         byte[] before = new byte[bytes.length];
         int from = (int) (address % PAGE);
@@ -246,7 +253,7 @@ public final class IntegrityMonitor implements AutoCloseable {
 
     private void tell(Note note, Consumer<Alteration> to) {
         if (!note.usual()) {
-            to.accept(described(note));
+            PromptThread.run(() -> to.accept(described(note)));
         } else if (waiting.size() < CAPACITY) {
             waiting.add(new Waiting(numbers.getAndIncrement(), slot(note.when), note));
         } else {
@@ -329,13 +336,15 @@ public final class IntegrityMonitor implements AutoCloseable {
     }
 
     /**
-     * Watches no more.
+     * Watches no more. Once it does not, nothing happens.
      *
      * @throws dev.multivisor.host.HostException if called from inside a method of a page listener
      */
     @Override
     public void close() {
         registration.close();
-        WATCHING.decrementAndGet();
+        if (open.getAndSet(false)) {
+            WATCHING.decrementAndGet();
+        }
     }
 }
