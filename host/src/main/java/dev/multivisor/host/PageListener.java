@@ -36,7 +36,8 @@ public interface PageListener {
      * what devices of the host write, nor its own page walk's accessed and dirty flags.
      *
      * @param address guest-physical address of the first byte
-     * @param bytes what was written, 1 to 4096 bytes within one page; the listener's own copy
+     * @param bytes what was written, 1 to 4096 bytes within one page; the listener's own copy. None if nobody wrote
+     *     ({@link PageRegistration#practise})
      */
     void onWrite(long address, byte[] bytes, Writer writer);
 

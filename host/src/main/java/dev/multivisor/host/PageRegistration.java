@@ -61,6 +61,17 @@ public final class PageRegistration implements AutoCloseable {
     }
 
     /**
+     * Has the listener hear of a write of no bytes, which nobody made, in the way in which it hears of others: HotSpot makes
+     * quick what is done often, and its compilers, which something new wakes, would hold up a real one
+     * ({@link PageListener#mayBeUrgent}). Nothing happens if the page is not watched.
+     *
+     * @param frame guest-physical address of a page of this listener's, shifted right by 12
+     */
+    public void practise(long frame) {
+        tracker.practise(this, frame);
+    }
+
+    /**
      * Removes all pages and waits until no method of the listener runs. If it is closed already, it only waits.
      * ({@code kvm_page_track_unregister_notifier} waits too, with {@code synchronize_srcu}, which inside a callback would
      * never return; and it leaves the counts of pages as they are.)

@@ -226,31 +226,8 @@ public final class PageTracker {
         @Override
         public void written(int cpu, long instruction, long address, byte[] bytes) {
             PageRegistration[] listeners = watchers.get(address >>> 12);
-            if (listeners == null) {
-                return;
-            }
-            PageListener.Writer writer =
-                    cpu < 0 ? PageListener.Writer.Outside.OUTSIDE : new PageListener.Writer.Cpu(cpu, instruction);
-            if (isUrgent(listeners)) {
-                PromptThread.perhaps(() -> report(listeners, address, bytes, writer));
-            } else {
-                report(listeners, address, bytes, writer);
-            }
-        }
-
-        private static boolean isUrgent(PageRegistration[] listeners) {
-            for (PageRegistration listener : listeners) {
-                if (listener.mayBeUrgent()) {
-                    return true;
-                }
-            }
-            return false;
-        }
-
-        private static void report(
-                PageRegistration[] listeners, long address, byte[] bytes, PageListener.Writer writer) {
-            for (int n = 0; n < listeners.length; n++) {
-                listeners[n].report(address, n == listeners.length - 1 ? bytes : bytes.clone(), writer);
+            if (listeners != null) {
+                report(listeners, cpu, instruction, address, bytes);
             }
         }
 
@@ -258,6 +235,35 @@ public final class PageTracker {
         public void beforeWrite(long page) {
             bits.beforeWrite(page);
         }
+    }
+
+    private static void report(PageRegistration[] listeners, int cpu, long instruction, long address, byte[] bytes) {
+        PageListener.Writer writer =
+                cpu < 0 ? PageListener.Writer.Outside.OUTSIDE : new PageListener.Writer.Cpu(cpu, instruction);
+        if (isUrgent(listeners)) {
+            PromptThread.perhaps(() -> report(listeners, address, bytes, writer));
+        } else {
+            report(listeners, address, bytes, writer);
+        }
+    }
+
+    private static boolean isUrgent(PageRegistration[] listeners) {
+        for (PageRegistration listener : listeners) {
+            if (listener.mayBeUrgent()) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private static void report(PageRegistration[] listeners, long address, byte[] bytes, PageListener.Writer writer) {
+        for (int n = 0; n < listeners.length; n++) {
+            listeners[n].report(address, n == listeners.length - 1 ? bytes : bytes.clone(), writer);
+        }
+    }
+
+    void practise(PageRegistration registration, long frame) {
+        report(new PageRegistration[] {registration}, 0, 0, frame << 12, new byte[0]);
     }
 
     /** Calls a listener's method. */

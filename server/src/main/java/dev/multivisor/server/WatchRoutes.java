@@ -19,6 +19,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 
@@ -36,8 +37,11 @@ final class WatchRoutes implements AutoCloseable {
     /** An empty line now and then finds out whether the client is still there. */
     private static final long BEAT_NANOS = 1_000_000_000L;
 
-    /** The first lines of a process take longer, and the first change is to be told at once. */
-    private static final int PRACTICE = 6000;
+    /**
+     * The first lines of a process take longer, and the first change is to be told at once: so many are made up before, so many
+     * in all, and so many of them when no change comes.
+     */
+    private static final int PRACTICE = 6000, MOST_PRACTICE = 30_000, SOME_PRACTICE = 50;
 
     /** Changes that the kernel makes to itself are not told before the client has read more. */
     private static final int FULL = 2000;
@@ -45,7 +49,7 @@ final class WatchRoutes implements AutoCloseable {
     private final MachineHost host;
     private final MachineRoutes machines;
     private final CountDownLatch closing = new CountDownLatch(1);
-    private volatile boolean practised;
+    private final AtomicInteger practised = new AtomicInteger();
 
     WatchRoutes(MachineHost host, MachineRoutes machines) {
         this.host = host;
@@ -149,9 +153,7 @@ final class WatchRoutes implements AutoCloseable {
             this.moves = moves;
             this.call = call;
             lines = new LineWriter(call.response());
-            for (int n = 0; n < PRACTICE && !practised; n++) {
-                line(WatchView.example());
-            }
+            practiseLines(PRACTICE - practised.get());
         }
 
         void run(IntegrityMonitor monitor) throws IOException, InterruptedException {
@@ -159,10 +161,7 @@ final class WatchRoutes implements AutoCloseable {
             lines.begin(line(WatchView.of(
                     WatchView.Kind.WATCHING,
                     monitor.kernel() + ", " + monitor.pages() + " pages: " + String.join(", ", monitor.watched()))));
-            for (int n = 0; n < PRACTICE && !practised; n++) {
-                beat();
-            }
-            practised = true;
+            practiseBeats(PRACTICE - practised.get());
             long beat = System.nanoTime();
             while (true) {
                 boolean last = closing.getCount() == 0 || machine.ended();
@@ -187,11 +186,28 @@ final class WatchRoutes implements AutoCloseable {
                                     .orElse("")));
                     return;
                 }
+                if (practised.get() < MOST_PRACTICE) {
+                    practiseLines(SOME_PRACTICE);
+                    practiseBeats(SOME_PRACTICE);
+                }
                 if (System.nanoTime() - beat > BEAT_NANOS) {
                     beat();
                     beat = System.nanoTime();
                 }
             }
+        }
+
+        private void practiseLines(int times) {
+            for (int n = 0; n < times; n++) {
+                line(WatchView.example());
+            }
+        }
+
+        private void practiseBeats(int times) {
+            for (int n = 0; n < times; n++) {
+                beat();
+            }
+            practised.addAndGet(Math.max(times, 0));
         }
 
         /** None while the client does not read. */

@@ -50,7 +50,11 @@ public final class IntegrityMonitor implements AutoCloseable {
      */
     private static final long USUAL_NANOS = 500_000, BUNCH_NANOS = 5_000_000;
 
-    private static final int PRACTICE = 6000;
+    /**
+     * Code that runs for the first time is slow, and HotSpot's compilers, which it wakes, hold locks that it waits for. So all that
+     * tells a change is practised: so often before the first real one, so often in all, and so much of that when no change comes.
+     */
+    private static final int PRACTICE = 6000, MOST_PRACTICE = 30_000, SOME_PRACTICE = 50;
 
     /** Bytes of the JVM's heap that changes take which come one after the other, such as those for a module. */
     private static final long ROOM = 12 << 20;
@@ -67,7 +71,8 @@ public final class IntegrityMonitor implements AutoCloseable {
     /** At the end of where modules are (MODULES_END), where none is. */
     private static final long NO_MODULE = 0xffff_ffff_fefe_f000L;
 
-    private static final AtomicBoolean PRACTISED = new AtomicBoolean();
+    /** How often this process has. */
+    private static final AtomicInteger PRACTISED = new AtomicInteger();
 
     /** How many watch in this process. */
     private static final AtomicInteger WATCHING = new AtomicInteger();
@@ -128,9 +133,6 @@ public final class IntegrityMonitor implements AutoCloseable {
         this.machine = machine;
         this.kernel = kernel;
         this.told = told;
-        if (PRACTISED.compareAndSet(false, true)) {
-            practise();
-        }
         registration = machine.pages().register(new PageListener() {
             @Override
             public boolean mayBeUrgent() {
@@ -152,6 +154,7 @@ public final class IntegrityMonitor implements AutoCloseable {
                     copy(first, end);
                 }
             }
+            practise(PRACTICE - PRACTISED.get());
             // No change is to wait while what this, and the guest's boot, has left is collected, nor others' for this.
             if (WATCHING.getAndIncrement() == 0) {
                 YoungSpace.clear();
@@ -221,19 +224,21 @@ public final class IntegrityMonitor implements AutoCloseable {
         }
     }
 
-    /** Code that runs for the first time is slow, and the first change is to be told as soon as others. */
-    private void practise() {
+    private void practise(int times) {
         // More than two kinds, so that HotSpot takes none of them for the only one.
         List<Consumer<Alteration>> nobody =
                 List.of(change -> {}, change -> Thread.onSpinWait(), change -> Thread.yield());
-        for (int n = 0; n < PRACTICE; n++) {
+        for (int n = 0; n < times; n++) {
             GuestKernel.Range range = kernel.ranges().get(n % kernel.ranges().size());
             long instruction = n % 2 == 0 ? range.start() : NO_MODULE;
             PageListener.Writer writer = new PageListener.Writer.Cpu(0, instruction);
             Consumer<Alteration> to = nobody.get(n % nobody.size());
-            notes(Moment.now(), kernel.physical(range.start()), new byte[8], new byte[8], who(writer))
+            long physical = kernel.physical(range.start());
+            registration.practise(physical / PAGE);
+            notes(Moment.now(), physical, new byte[8], new byte[8], who(writer))
                     .forEach(note -> PromptThread.perhaps(() -> tell(note, to)));
         }
+        PRACTISED.addAndGet(Math.max(times, 0));
     }
 
     /**
@@ -308,6 +313,9 @@ public final class IntegrityMonitor implements AutoCloseable {
         Waiting next = waiting.poll(timeout.toNanos(), TimeUnit.NANOSECONDS);
         // To tell a change takes memory, and one that needs a collection for that is late.
         YoungSpace.makeRoom(next == null ? ROOM : LEAST);
+        if (next == null && PRACTISED.get() < MOST_PRACTICE) {
+            practise(SOME_PRACTICE);
+        }
         return Optional.ofNullable(next).map(one -> described(one.note));
     }
 
