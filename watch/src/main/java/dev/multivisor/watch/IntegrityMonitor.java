@@ -230,12 +230,13 @@ public final class IntegrityMonitor implements AutoCloseable {
                 List.of(change -> {}, change -> Thread.onSpinWait(), change -> Thread.yield());
         for (int n = 0; n < times; n++) {
             GuestKernel.Range range = kernel.ranges().get(n % kernel.ranges().size());
-            long instruction = n % 2 == 0 ? range.start() : NO_MODULE;
-            PageListener.Writer writer = new PageListener.Writer.Cpu(0, instruction);
+            Who somebody = who(new PageListener.Writer.Cpu(0, n % 2 == 0 ? range.start() : NO_MODULE));
+            // One that is told at once, and is not left for poll.
+            Who who = new Who(Alteration.Means.CPU, somebody.cpu, somebody.instruction);
             Consumer<Alteration> to = nobody.get(n % nobody.size());
             long physical = kernel.physical(range.start());
             registration.practise(physical / PAGE);
-            notes(Moment.now(), physical, new byte[8], new byte[8], who(writer))
+            notes(Moment.now(), physical, new byte[8], new byte[8], who)
                     .forEach(note -> PromptThread.perhaps(() -> tell(note, to)));
         }
         PRACTISED.addAndGet(Math.max(times, 0));
