@@ -165,6 +165,9 @@ final class WatchRoutes implements AutoCloseable {
             long beat = System.nanoTime();
             while (true) {
                 boolean last = closing.getCount() == 0 || machine.ended();
+                if (last) {
+                    monitor.rest().forEach(this::note);
+                }
                 Optional<Alteration> change = next(monitor, batch.size() == 0 && !last ? WAIT : SOON);
                 if (lines.isFailed()) {
                     throw new IOException("the client is gone");

@@ -60,7 +60,7 @@ public final class IntegrityMonitor implements AutoCloseable {
     private static final long ROOM = 12 << 20;
 
     /** While they come, enough until the next look. */
-    private static final long LEAST = 4 << 20;
+    private static final long LEAST = 8 << 20;
 
     /**
      * For how long a kernel that is starting is taken to be where it was found: to find it is to read much of it, which takes
@@ -318,6 +318,14 @@ public final class IntegrityMonitor implements AutoCloseable {
             practise(SOME_PRACTICE);
         }
         return Optional.ofNullable(next).map(one -> described(one.note));
+    }
+
+    /** All {@link Alteration#usual} changes that are left, for an end: {@link #poll} gives them out at its pace. For the same thread. */
+    public List<Alteration> rest() {
+        Waiting[] left = waiting.toArray(new Waiting[0]);
+        waiting.clear();
+        Arrays.sort(left);
+        return Arrays.stream(left).map(one -> described(one.note)).toList();
     }
 
     private Alteration described(Note note) {
