@@ -124,6 +124,8 @@ public final class IntegrityMonitor implements AutoCloseable {
 
     private final AtomicLong lost = new AtomicLong();
 
+    private volatile boolean begun;
+
     private final AtomicBoolean open = new AtomicBoolean(true);
 
     /** What watched pages hold, by frame; outside of the heap, whose collections would move it. Guarded by itself. */
@@ -141,12 +143,18 @@ public final class IntegrityMonitor implements AutoCloseable {
 
             @Override
             public void onWrite(long address, byte[] bytes, Writer writer) {
-                written(Moment.now(), address, bytes, writer);
+                if (begun || bytes.length == 0) {
+                    written(Moment.now(), address, bytes, writer);
+                }
             }
         });
         try {
+            if (PRACTISED.get() < PRACTICE) {
+                prepare();
+            }
             // A report waits until there is something to compare with; add does not wait for those who wait here.
             synchronized (copies) {
+                begun = true;
                 for (GuestKernel.Range range : kernel.ranges()) {
                     long first = kernel.physical(range.start()) / PAGE;
                     long end = (kernel.physical(range.start() + range.size()) + PAGE - 1) / PAGE;
@@ -154,7 +162,6 @@ public final class IntegrityMonitor implements AutoCloseable {
                     copy(first, end);
                 }
             }
-            practise(PRACTICE - PRACTISED.get());
             // No change is to wait while what this, and the guest's boot, has left is collected, nor others' for this.
             if (WATCHING.getAndIncrement() == 0) {
                 YoungSpace.clear();
@@ -224,7 +231,17 @@ public final class IntegrityMonitor implements AutoCloseable {
         }
     }
 
+    /** Before anything is watched: nobody waits for it. */
+    private void prepare() {
+        long frame = kernel.physical(kernel.ranges().getFirst().start()) / PAGE;
+        registration.add(frame, 1);
+        copies.put(frame, ByteBuffer.allocate(PAGE));
+        practise(PRACTICE - PRACTISED.get());
+        registration.remove(frame, 1);
+    }
+
     private void practise(int times) {
+        long frame = kernel.physical(kernel.ranges().getFirst().start()) / PAGE;
         // More than two kinds, so that HotSpot takes none of them for the only one.
         List<Consumer<Alteration>> nobody =
                 List.of(change -> {}, change -> Thread.onSpinWait(), change -> Thread.yield());
@@ -234,9 +251,8 @@ public final class IntegrityMonitor implements AutoCloseable {
             // One that is told at once, and is not left for poll.
             Who who = new Who(Alteration.Means.CPU, somebody.cpu, somebody.instruction);
             Consumer<Alteration> to = nobody.get(n % nobody.size());
-            long physical = kernel.physical(range.start());
-            registration.practise(physical / PAGE);
-            notes(Moment.now(), physical, new byte[8], new byte[8], who)
+            registration.practise(frame);
+            notes(Moment.now(), kernel.physical(range.start()), new byte[8], new byte[8], who)
                     .forEach(note -> PromptThread.perhaps(() -> tell(note, to)));
         }
         PRACTISED.addAndGet(Math.max(times, 0));
