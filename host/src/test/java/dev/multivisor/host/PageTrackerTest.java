@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
@@ -117,6 +118,51 @@ class PageTrackerTest {
         pages.register(spoiler).add(1);
         pages.write(0x1000, new byte[] {1});
         assertEquals(List.of((byte) 1, (byte) 1), heard.stream().map(b -> b[0]).toList());
+    }
+
+    @Test
+    void aWriteThatNobodyMadeIsHeardByThatListenerOnlyAndWritesNothing() {
+        Notes one = new Notes();
+        Notes other = new Notes();
+        PageRegistration registration = pages.register(one);
+        registration.add(1);
+        pages.register(other).add(1);
+        pages.write(0x1000, new byte[] {7});
+        registration.practise(1);
+        registration.practise(2);
+        assertEquals(List.of("1000+1", "1000+0"), one.take());
+        assertEquals(List.of("1000+1"), other.take());
+        byte[] there = new byte[1];
+        pages.read(0x1000, there);
+        assertEquals(7, there[0]);
+        registration.close();
+        registration.practise(1);
+        assertEquals(List.of(), one.take());
+    }
+
+    @Test
+    void whoWritesWhatMayBeUrgentGoesBeforeOthersUntilAllHaveHeard() {
+        List<Boolean> usual = new ArrayList<>();
+        Runnable look = () -> usual.add(HostScheduler.isUsual(HostScheduler.thread()));
+        PromptThread.run(look);
+        assumeTrue(!usual.removeFirst(), "the process may not have threads that go before others");
+        PageRegistration urgent = pages.register(new PageListener() {
+            @Override
+            public void onWrite(long address, byte[] bytes, Writer writer) {
+                look.run();
+            }
+
+            @Override
+            public boolean mayBeUrgent() {
+                return true;
+            }
+        });
+        pages.register((address, bytes, writer) -> look.run()).add(1, 2);
+        urgent.add(1);
+        pages.write(0x1000, new byte[1]);
+        look.run();
+        pages.write(0x2000, new byte[1]);
+        assertEquals(List.of(false, false, true, true), usual);
     }
 
     @Test
