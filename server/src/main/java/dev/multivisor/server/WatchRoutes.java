@@ -189,7 +189,7 @@ final class WatchRoutes implements AutoCloseable {
                                     .orElse("")));
                     return;
                 }
-                if (practised.get() < MOST_PRACTICE) {
+                if (practised.get() < MOST_PRACTICE && lines.waiting() == 0) {
                     practiseLines(SOME_PRACTICE);
                     practiseBeats(SOME_PRACTICE);
                 }
