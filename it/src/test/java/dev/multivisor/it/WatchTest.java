@@ -184,9 +184,10 @@ class WatchTest {
                 .map(line -> line.split(" ")[2].strip())
                 .toList();
         List<Change> altered = alterations(changes);
-        // Which job of a round is the first that was watched, depends.
+        // Which job of a round is the first that was watched, depends, and whether there or back.
         int first = 0;
         while (!altered.get(first).part.equals("syscalls")
+                || !altered.get(first + 3).part.equals("syscalls")
                 || !altered.get(first + 4).part.equals("idt")) {
             first++;
         }
