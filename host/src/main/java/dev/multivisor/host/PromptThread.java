@@ -13,10 +13,10 @@ import java.util.stream.Stream;
  * do than it should have slows down nobody else. What may turn out to be for {@link #run} does so too ({@link #perhaps}),
  * for another tenth, so that it takes nothing from what did turn out to be.
  *
- * <p>It goes before the others for two milliseconds at once, and not for as long as it likes: in what the JVM does on its behalf it may wait for another thread
- * without giving up its processor. HotSpot has a method that was compiled again called in a loop until the thread that
- * exchanges its code, which may have lost its processor to this one, has done so. As SCHED_FIFO two such threads have been
- * in that loop for up to 0.95 s.
+ * <p>It goes before the others for two milliseconds at once, and not for as long as it likes: in what the JVM does on its
+ * behalf it may wait for another thread without giving up its processor. HotSpot has a method that was compiled again
+ * called in a loop until the thread that exchanges its code, which may have lost its processor to this one, has done so.
+ * As SCHED_FIFO two such threads have been in that loop for up to 0.95 s.
  */
 public final class PromptThread {
     /**

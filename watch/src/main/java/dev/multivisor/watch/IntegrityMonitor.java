@@ -124,6 +124,7 @@ public final class IntegrityMonitor implements AutoCloseable {
 
     private final AtomicLong lost = new AtomicLong();
 
+    /** Not while what tells a change is practised first. */
     private volatile boolean begun;
 
     private final AtomicBoolean open = new AtomicBoolean(true);
@@ -233,15 +234,17 @@ public final class IntegrityMonitor implements AutoCloseable {
 
     /** Before anything is watched: nobody waits for it. */
     private void prepare() {
-        long frame = kernel.physical(kernel.ranges().getFirst().start()) / PAGE;
-        registration.add(frame, 1);
-        copies.put(frame, ByteBuffer.allocate(PAGE));
+        registration.add(firstFrame(), 1);
+        copies.put(firstFrame(), ByteBuffer.allocate(PAGE));
         practise(PRACTICE - PRACTISED.get());
-        registration.remove(frame, 1);
+        registration.remove(firstFrame(), 1);
+    }
+
+    private long firstFrame() {
+        return kernel.physical(kernel.ranges().getFirst().start()) / PAGE;
     }
 
     private void practise(int times) {
-        long frame = kernel.physical(kernel.ranges().getFirst().start()) / PAGE;
         // More than two kinds, so that HotSpot takes none of them for the only one.
         List<Consumer<Alteration>> nobody =
                 List.of(change -> {}, change -> Thread.onSpinWait(), change -> Thread.yield());
@@ -251,7 +254,7 @@ public final class IntegrityMonitor implements AutoCloseable {
             // One that is told at once, and is not left for poll.
             Who who = new Who(Alteration.Means.CPU, somebody.cpu, somebody.instruction);
             Consumer<Alteration> to = nobody.get(n % nobody.size());
-            registration.practise(frame);
+            registration.practise(firstFrame());
             notes(Moment.now(), kernel.physical(range.start()), new byte[8], new byte[8], who)
                     .forEach(note -> PromptThread.perhaps(() -> tell(note, to)));
         }
@@ -330,7 +333,8 @@ public final class IntegrityMonitor implements AutoCloseable {
         Waiting next = waiting.poll(timeout.toNanos(), TimeUnit.NANOSECONDS);
         // To tell a change takes memory, and one that needs a collection for that is late.
         YoungSpace.makeRoom(next == null ? ROOM : LEAST);
-        if (next == null && PRACTISED.get() < MOST_PRACTICE) {
+        // What is practised reads the guest's memory.
+        if (next == null && PRACTISED.get() < MOST_PRACTICE && !machine.ended()) {
             practise(SOME_PRACTICE);
         }
         return Optional.ofNullable(next).map(one -> described(one.note));
@@ -369,7 +373,7 @@ public final class IntegrityMonitor implements AutoCloseable {
     }
 
     /**
-     * Watches no more. Once it does not, nothing happens.
+     * Watches no more; once it is closed, nothing happens.
      *
      * @throws dev.multivisor.host.HostException if called from inside a method of a page listener
      */
